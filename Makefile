@@ -1,0 +1,80 @@
+# Each target works from a fresh clone; `make help` explains them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# What Debian brings: the lab's hosts, the compiler for the one wheel that PyPI has only as source, the browser of the tests.
+DEBIAN_PACKAGES := debootstrap systemd-container e2fsprogs iproute2 iptables openssh-client util-linux rsync ca-certificates \
+	python3-venv python3-dev gcc pkg-config libmariadb-dev chromium chromium-driver zsh
+PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule
+
+# A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
+unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
+
+.PHONY: help setup lint unit molecule integration test faults bench-dags demo bundle clean-lab lock docs
+
+help: ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+setup: $(VENV)/complete ## install what this machine needs: Debian packages and the virtual environment .venv
+
+$(VENV)/complete: requirements.lock pyproject.toml Makefile
+	@echo "setup: Debian packages"
+	@found=$$(dpkg-query -W -f '$${db:Status-Abbrev}$${Package}\n' $(DEBIAN_PACKAGES) 2>/dev/null | grep -c '^ii' || true); \
+	if [ "$$found" = "$(words $(DEBIAN_PACKAGES))" ]; then :; \
+	elif [ "$$(id -u)" != 0 ]; then echo "setup: not root, so these stay as they are (the lab and building wheels need them): $(DEBIAN_PACKAGES)"; \
+	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES) >/dev/null; fi
+	@echo "setup: virtual environment $(VENV)"
+	@[ -x $(BIN)/python ] || /usr/bin/python3 -m venv $(VENV)
+	@grep -E -A 40 '^uv==' requirements.lock | awk 'NR==1 || /^ /{print; next} {exit}' > $(VENV)/uv.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+# Where PYTHONDONTWRITEBYTECODE is set, every process would compile Ansible anew; a playbook starts many.
+	@$(BIN)/python -m compileall -q -j 0 -x /ansible_collections/ $(VENV)/lib
+	@touch $@
+
+lock: ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --universal \
+	  --python-version 3.11 -o requirements.lock
+
+lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy
+	$(BIN)/ruff check $(PYTHON_FOLDERS)
+	$(BIN)/ruff format --check $(PYTHON_FOLDERS)
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint --strict
+	$(BIN)/python -m airflow_ops.role_docs --check
+
+unit: setup ## the tests that need no host
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/pytest -q -n 2 tests/unit
+
+molecule: setup ## the roles one by one, on the lab's dev hosts
+	. lab/activate dev && tests/run_molecule
+
+integration: setup ## the whole cluster on the lab's prod hosts, from bare hosts
+	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/integration
+
+test: ## lint, unit, molecule and integration, with the time of each
+	@tests/timed lint unit molecule integration
+
+faults: setup ## the fault tests: hosts are killed, cut off, filled
+	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/faults
+
+bench-dags: setup ## what a delivery costs beside its peers, on 4 to 32 plain hosts: an hour (parts: ARGS="--hosts 9 --tree 600")
+	. lab/activate prod && $(BIN)/python -m bench $(ARGS)
+
+demo: setup ## a cluster on this machine from nothing: lab, site.yml, DAGs, a run, a summary
+	@. lab/activate prod && $(BIN)/python -m lab.demo
+
+bundle: setup ## one archive from which a controller without internet installs everything (EXTRA="name==version ...")
+	$(BIN)/python -m airflow_ops.bundle dist $(foreach package,$(EXTRA),--extra $(package))
+
+docs: setup ## write the variable tables of the role READMEs anew
+	$(BIN)/python -m airflow_ops.role_docs
+
+clean-lab: ## take the lab down; leaves no mount, bridge, process or firewall rule
+	@if [ -x $(BIN)/python ]; then . lab/activate && lab destroy; fi

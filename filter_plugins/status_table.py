@@ -1,0 +1,103 @@
+"""Filter status_table: what the hosts say about their services, as a table and as a list of what is wrong."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: status_table
+short_description: Show the services of the cluster as a table
+description:
+  - Turns the results of the module airflow_service_state into one table, a line for each service and for each host that
+    did not answer, and into a list of the services that should run and do not.
+options:
+  _input:
+    description: The results of airflow_service_state by host. A host without services in its result did not answer.
+    type: dict
+    required: true
+author: [Airflow operations]
+"""
+
+EXAMPLES = r"""
+- name: Show the table
+  ansible.builtin.debug:
+    msg: "{{ (results | status_table).text }}"
+# HOST   SERVICE    STATE                            VERSION  RELEASE
+# mn02p  scheduler  active since 2026-03-14 09:26Z   2.11.2   20260314T092600Z-0123456789ab
+# dn01p  -          unreachable                      -        -
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    C(text), the table; C(problems), one entry for each service that should run and does not, and one when the hosts run
+    different releases of the DAGs.
+  type: dict
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+HEADER = ("HOST", "SERVICE", "STATE", "VERSION", "RELEASE")
+
+
+def state_text(service: Mapping[str, Any]) -> str:
+    """Return the state of a service in words."""
+    if not service["installed"]:
+        return "not installed"
+    since = f" since {service['since']}" if service["since"] else ""
+    return f"{service['state']}{since}{', stale' if service['stale'] else ''}"
+
+
+def host_rows(host: str, result: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the rows of one host."""
+    if "services" not in result:
+        return [(host, "-", "unreachable", "-", "-")]
+    version, release = result["version"] or "-", result["release"] or "-"
+    return [(host, name, state_text(service), version, release) for name, service in sorted(result["services"].items())]
+
+
+def host_problems(host: str, result: Mapping[str, Any]) -> list[str]:
+    """Name what should run on one host and does not."""
+    if "services" not in result:
+        return [f"{host} is unreachable"]
+    down = [(name, service) for name, service in sorted(result["services"].items()) if service["state"] != "active"]
+    return [f"{name} on {host} is {state_text(service)}" for name, service in down]
+
+
+def release_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say that hosts run different releases of the DAGs, as after one came back that had missed a delivery."""
+    live = {host: result["release"] or "none" for host, result in results.items() if "services" in result}
+    if len({*live.values()}) < 2:
+        return []
+    named = ", ".join(f"{host} {release}" for host, release in sorted(live.items()))
+    return [f"the DAG releases differ ({named}), deploy_dags.yml levels them"]
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as text with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def flat(lists: Iterable[list[Any]]) -> list[Any]:
+    """Join lists."""
+    return [item for items in lists for item in items]
+
+
+def status_table(results: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
+    """Return the table of all hosts and what is wrong."""
+    return {
+        "text": as_table([HEADER, *flat(host_rows(host, result) for host, result in results.items())]),
+        "problems": [
+            *flat(host_problems(host, result) for host, result in results.items()),
+            *release_problems(results),
+        ],
+    }
+
+
+class FilterModule:
+    """The filter for Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., object]]:
+        """Return the filter by its name."""
+        return {"status_table": status_table}

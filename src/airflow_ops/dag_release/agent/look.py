@@ -1,0 +1,98 @@
+"""What lies on a host: what is live, whether it is still what was delivered, and which releases exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_ops.dag_release.agent.behind import QUARANTINE
+from airflow_ops.dag_release.agent.place import Manifest, Place, release_ids, select
+from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+
+
+@dataclass(frozen=True)
+class State:
+    """The live tree of a host against its manifest."""
+
+    live: str | None
+    committed: bool  # the release has a manifest, so it went live everywhere
+    entries: list[Entry]  # all files that lie there now
+    managed: list[Entry]  # those of them that a release brought
+    edited: list[str]  # managed files that somebody changed in place
+    missing: list[str]  # managed files that somebody deleted in place
+    unmanaged: list[str]  # files that no release brought
+    carried: list[str]  # those of them that were carried over from an earlier tree
+    adopted: bool = False  # a release that was a folder with hand-copied files: no source has brought any of them
+
+    @property
+    def digest(self) -> str:
+        return digest(self.managed)
+
+
+def state(place: Place) -> State:
+    """Look at the live tree."""
+    live = place.live_id()
+    if live is None or not place.dags.is_dir():
+        entries = scan(place.dags) if place.dags.is_dir() else []
+        return State(live, False, entries, [], [], [], [entry.path for entry in entries], [])
+    manifest = Manifest.read(place.manifest(live))
+    known = manifest or Manifest.read(place.new_manifest(live))
+    entries = scan(place.release(live), known.files if known else None)
+    if known is None:  # the manifest was lost: what lies there is taken as what was delivered
+        return State(live, False, entries, entries, [], [], [], [])
+    adopted = bool(known.fields.get("adopted"))
+    managed, here = select(entries, known.files), {entry.path for entry in entries}
+    return State(
+        live,
+        manifest is not None,
+        entries,
+        managed,
+        [entry.path for entry in managed if entry != known.files[entry.path]],
+        sorted(known.files.keys() - here),
+        sorted(here if adopted else here - known.files.keys()),
+        [path for path in known.fields.get("carried", []) if path in here],
+        adopted,
+    )
+
+
+def look(place: Place, files: bool = False) -> dict[str, Any]:
+    """Report the live tree; with `files` also every file of it and the dag_ids that its manifest knows."""
+    seen = state(place)
+    result: dict[str, Any] = {
+        "live": seen.live,
+        "committed": seen.committed,
+        "digest": seen.digest if seen.live else None,
+        "edited": seen.edited,
+        "missing": seen.missing,
+        "unmanaged": seen.unmanaged,
+        "carried": seen.carried,
+        "by_hand": seen.adopted or (place.is_folder() and bool(seen.entries)),
+        "quarantined": QUARANTINE.exists(),
+    }
+    if files:
+        manifest = Manifest.read(place.manifest(seen.live)) if seen.live else None
+        entries = seen.managed if seen.live else seen.entries
+        result["files"] = [[entry.path, entry.kind, entry.content, entry.stamp] for entry in entries]
+        result["dags"] = manifest.fields.get("dags") if manifest else None
+    return result
+
+
+def releases(place: Place) -> dict[str, Any]:
+    """Report the releases, oldest first: what their manifests say, without the files, and which one is live."""
+    found = []
+    for name in release_ids(place):
+        manifest = Manifest.read(place.manifest(name))
+        if manifest:
+            dags = manifest.fields.pop("dags", None)
+            found.append({**manifest.fields, "id": name, "files": len(manifest.files), "dags": dags})
+    return {"live": place.live_id(), "folder": place.is_folder(), "releases": found, "quarantined": QUARANTINE.exists()}
+
+
+def prove(place: Place, release_id: str) -> dict[str, Any]:
+    """Report the digest of a release, each file read anew, and the files that are not what was delivered."""
+    manifest = Manifest.read(place.manifest(release_id))
+    if manifest is None or not place.release(release_id).is_dir():
+        return {"digest": None, "wrong": []}
+    now = {entry.path: entry for entry in scan(place.release(release_id))}
+    wrong = [path for path, entry in manifest.files.items() if now.get(path) != entry]
+    return {"digest": digest(select(now.values(), manifest.files)), "wrong": sorted(wrong)}

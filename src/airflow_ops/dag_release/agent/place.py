@@ -1,0 +1,134 @@
+"""Where the releases of a host lie, and their manifests."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_ops.dag_release.agent.tree import Entry
+
+ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
+STAGING_PREFIX = ".staging-"
+
+
+class AgentError(Exception):
+    """A refusal that the admin reads: one sentence."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the releases of a host are."""
+
+    dags: Path  # the link that Airflow reads
+    group: str
+    folder_mode: int = 0o750
+    file_mode: int = 0o640
+
+    @property
+    def releases(self) -> Path:
+        return self.dags.parent / "dag_releases"
+
+    @property
+    def new_link(self) -> Path:
+        """Return the name under which the link is made before it takes its place."""
+        return self.dags.with_name(f".{self.dags.name}.new")
+
+    def release(self, release_id: str) -> Path:
+        return self.releases / release_id
+
+    def staging(self, release_id: str) -> Path:
+        return self.releases / f"{STAGING_PREFIX}{release_id}"
+
+    def kept(self, release_id: str) -> Path:
+        """Return where files of a release that would be lost are kept."""
+        return self.releases / f"{release_id}.kept"
+
+    def manifest(self, release_id: str) -> Path:
+        """Return the manifest's path; a release has one once it went live everywhere."""
+        return self.releases / f"{release_id}.json"
+
+    def new_manifest(self, release_id: str) -> Path:
+        """Return where the manifest of a release waits that is not yet live everywhere."""
+        return self.releases / f"{release_id}.json.new"
+
+    def is_folder(self) -> bool:
+        """Say whether the dags folder is a plain folder, as before the first release."""
+        return self.dags.is_dir() and not self.dags.is_symlink()
+
+    def live_id(self) -> str | None:
+        """Return the id of the live release, or None when nothing is live.
+
+        :raises AgentError: when the link leads elsewhere.
+        """
+        if not self.dags.is_symlink():
+            return None
+        target = self.dags.readlink()
+        if target.parent != self.releases or not ID.fullmatch(target.name):
+            raise AgentError(
+                f"{self.dags} is a link to {target} and not to a release in {self.releases}; "
+                "put the folder itself there and repeat, it becomes a release of its own"
+            )
+        return target.name
+
+    def own(self, path: Path, mode: int) -> None:
+        """Give a new file or folder its group and mode."""
+        shutil.chown(path, group=self.group)
+        path.chmod(mode)
+
+    def make_releases(self) -> None:
+        """Make the folder of the releases where it is missing."""
+        if not self.releases.is_dir():
+            self.releases.mkdir()
+            self.own(self.releases, self.folder_mode)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known of a release: the fields that the controller gives, and its files."""
+
+    fields: dict[str, Any]
+    files: dict[str, Entry]
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest | None:
+        """Return the manifest at `path`, None where there is none or what lies there is none."""
+        try:
+            content = json.loads(path.read_text("utf-8", "surrogateescape"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise AgentError(f"{path} is no manifest ({error}); move it away") from error
+        return cls(content, {name: Entry(name, *values) for name, values in content.pop("files", {}).items()})
+
+    def write(self, place: Place, path: Path) -> None:
+        """Write the manifest to `path` by one rename."""
+        files = {name: [entry.kind, entry.content, entry.stamp] for name, entry in self.files.items()}
+        write_json(place, path, {**self.fields, "files": files})
+
+
+def write_json(place: Place, path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file by one rename, readable by the group."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+    place.own(temporary, place.file_mode)
+    temporary.rename(path)
+
+
+def release_ids(place: Place) -> list[str]:
+    """Return the ids of the releases that went live once, oldest first."""
+    if not place.releases.is_dir():
+        return []
+    names = [path.stem for path in place.releases.iterdir() if path.suffix == ".json"]
+    return sorted(name for name in names if ID.fullmatch(name))
+
+
+def select(entries: Iterable[Entry], names: Iterable[str]) -> list[Entry]:
+    """Return the entries whose path is one of `names`."""
+    wanted = set(names)
+    return [entry for entry in entries if entry.path in wanted]

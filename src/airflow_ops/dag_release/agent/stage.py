@@ -1,0 +1,191 @@
+"""A release on its way to a host: room for it, proof that it arrived, and what is carried over from the live tree."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from airflow_ops.dag_release.agent.live import recover
+from airflow_ops.dag_release.agent.look import State, state
+from airflow_ops.dag_release.agent.place import (
+    ID,
+    STAGING_PREFIX,
+    AgentError,
+    Manifest,
+    Place,
+    release_ids,
+)
+from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+
+
+def begin(place: Place, release_id: str, size: int, count: int) -> dict[str, Any]:
+    """Make the folder that rsync fills, after a look at the free space."""
+    writable(place)
+    place.make_releases()
+    room(place.releases, size, count)
+    clean(place)
+    place.staging(release_id).mkdir()
+    place.own(place.staging(release_id), place.folder_mode)
+    return {"staging": str(place.staging(release_id)), "copy_from": copy_source(place)}
+
+
+def preview(place: Place, size: int, count: int) -> dict[str, Any]:
+    """Make a folder in the host's temporary folder, for a tree that is only parsed; it goes when the agent ends."""
+    folder = Path(tempfile.mkdtemp(prefix="dag-release-"))
+    room(folder, size, count)
+    return {"staging": str(folder), "copy_from": copy_source(place)}
+
+
+def copy_source(place: Place) -> str | None:
+    """Return the tree from which unchanged files are copied on the host."""
+    return str(place.dags.resolve()) if place.dags.is_dir() else None
+
+
+def writable(place: Place) -> None:
+    """Refuse a host on which the link could not be made, before anything travels."""
+    for folder in [place.dags.parent] + ([place.dags] if place.is_folder() else []):
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise AgentError(f"{folder} cannot be written ({error.strerror})") from error
+
+
+def room(folder: Path, size: int, count: int) -> None:
+    """Refuse a file system that lacks the bytes or inodes."""
+    free = os.statvfs(folder)
+    if free.f_bavail * free.f_frsize < size:
+        raise AgentError(
+            f"{folder} has {free.f_bavail * free.f_frsize >> 20} MiB free, the release needs {size >> 20} MiB"
+        )
+    if free.f_files and free.f_favail < count:
+        raise AgentError(f"{folder} has {free.f_favail} inodes free and the release needs {count}")
+
+
+def clean(place: Place) -> None:
+    """Remove what runs that were killed have left: staged trees, and releases that never went live everywhere."""
+    recover(place)
+    complete, live = set(release_ids(place)), place.live_id()
+    for path in place.releases.iterdir():
+        name = path.name[: -len(".json.new")]
+        if path.name.startswith(STAGING_PREFIX):
+            shutil.rmtree(path)
+        elif place.new_manifest(name) == path and ID.fullmatch(name) and name != live:
+            if name not in complete:
+                shutil.rmtree(place.release(name), ignore_errors=True)
+            path.unlink()
+    if place.new_link.is_symlink():
+        place.new_link.unlink()
+
+
+def verify(staged: Path) -> list[Entry]:
+    """Return what was staged, each file read anew."""
+    return scan(staged)
+
+
+def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Entry]) -> dict[str, Any]:
+    """Keep what the new release would lose: edited files aside, unmanaged ones in the new tree or aside.
+
+    A file that the release has itself is not unmanaged any more; what differs from the release is kept aside.
+    """
+    seen, staged = state(place), place.staging(release_id)
+    if seen.live == release_id:
+        raise AgentError(f"{release_id} is live already; another run was faster")
+    now = {entry.path: entry for entry in seen.entries}
+    loose = [path for path in seen.unmanaged if path not in verified and carries(place, path)]
+    carried = [path for path in loose if unmanaged == "carry" and fits(staged, path)]
+    own = seen.edited + ([] if seen.adopted else seen.unmanaged)  # an adopted folder stays as it is for ever
+    differing = [path for path in own if path in verified and now[path] != verified[path]]
+    gone = [path for path in seen.edited if path not in verified]
+    aside = differing + gone + [path for path in loose if path not in carried and not seen.adopted]
+    for path in carried:
+        copy(place, place.dags.resolve() / path, staged, path)
+    kept = [name for path in sorted(aside) for name in keep(place, seen, path)]
+    return {"carried": carried, "kept": kept}
+
+
+def keep_all(place: Place, release_id: str) -> dict[str, Any]:
+    """Keep aside what was changed or added below the live link, before a release from before becomes live again.
+
+    What was carried over lies in that release too, if it was there then.
+    """
+    seen = state(place)
+    loose = [] if seen.adopted else seen.unmanaged
+    added = [path for path in loose if path not in seen.carried and carries(place, path)]
+    carried = [path for path in seen.carried if not os.path.lexists(place.release(release_id) / path)]
+    return {"kept": [name for path in sorted(seen.edited + added + carried) for name in keep(place, seen, path)]}
+
+
+def carries(place: Place, path: str) -> bool:
+    """Say whether a file can be copied at all; a pipe or device cannot."""
+    full = place.dags.resolve() / path
+    return full.is_symlink() or full.is_file()
+
+
+def fits(staged: Path, path: str) -> bool:
+    """Say whether the new tree has room for a path: none of its folders is a file there."""
+    return not any(os.path.lexists(folder) and not folder.is_dir() for folder in (staged / path).parents)
+
+
+def copy(place: Place, source: Path, root: Path, path: str) -> Path:
+    """Copy one file below `root`, its folders with it, all for the group."""
+    for folder in [root / part for part in reversed(Path(path).parents)]:
+        if not folder.is_dir():
+            folder.mkdir()
+            place.own(folder, place.folder_mode)
+    shutil.copy2(source, root / path, follow_symlinks=False)
+    if not (root / path).is_symlink():
+        executable = source.stat().st_mode & 0o100
+        place.own(root / path, place.file_mode | (place.file_mode & 0o444) >> 2 if executable else place.file_mode)
+    return root / path
+
+
+def keep(place: Place, seen: State, path: str) -> list[str]:
+    """Keep a file of the live release aside, under a name that says its content, so that none replaces another."""
+    if seen.live is None:
+        return []  # the folder itself becomes a release
+    (entry,) = [entry for entry in seen.entries if entry.path == path]
+    name = f"{path}~{entry.content[:8]}" if entry.kind != "link" else path
+    if not os.path.lexists(place.kept(seen.live) / name):
+        copy(place, place.release(seen.live) / path, place.kept(seen.live), name)
+    return [str(place.kept(seen.live) / name)]
+
+
+def seal(place: Place, release_id: str, manifest: dict[str, Any], verified: dict[str, Entry]) -> dict[str, Any]:
+    """Turn what was staged into a release; nothing is live yet, and its manifest waits until it is live everywhere."""
+    staged, release = place.staging(release_id), place.release(release_id)
+    left_out = set(manifest["carried"])
+    files = {entry.path: entry for entry in scan(staged, verified) if entry.path not in left_out}
+    if digest(files.values()) != manifest["digest"]:
+        raise AgentError(f"{staged} was changed after it was verified")
+    keep_context(place, staged)
+    if release.exists():  # the host had it before, and it was not live: what was just proved takes its place
+        release.rename(place.staging("before"))
+    Manifest(manifest, files).write(place, place.new_manifest(release_id))
+    staged.rename(release)
+    shutil.rmtree(place.staging("before"), ignore_errors=True)
+    sync(place.releases)
+    return {}
+
+
+def keep_context(place: Place, staged: Path) -> None:
+    """Give a staged tree the SELinux context of the live one, where SELinux is on."""
+    if Path("/sys/fs/selinux/enforce").exists() and place.dags.is_dir():
+        chcon = ["chcon", "--recursive", f"--reference={place.dags.resolve()}", str(staged)]
+        done = subprocess.run(chcon, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AgentError(f"the SELinux context of {place.dags} cannot be given to {staged} ({done.stderr.strip()})")
+
+
+def sync(folder: Path) -> None:
+    """Have the file system write what it holds back: after a power cut a release is whole or not there."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        ctypes.CDLL(None).syncfs(descriptor)
+    finally:
+        os.close(descriptor)

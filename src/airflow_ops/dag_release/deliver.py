@@ -1,0 +1,338 @@
+"""One delivery from beginning to end: stage, verify and parse everywhere, then make it live on all hosts or on none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from airflow_ops.dag_release import checks, inside_program, judge, tree
+from airflow_ops.dag_release import source as sources
+from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+from airflow_ops.dag_release.fleet import Fleet, Host, HostFailed, Outcome, on_all, pull, push
+from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, id_time, who
+from airflow_ops.dag_release.switch import NOTHING, Run
+
+STAGED = "nothing was made live"
+
+
+def deliver(target: Target, order: Order, check_only: bool, say: Callable[[str], None]) -> Report:
+    """Deliver a tree and return what was done; a refusal or failure is a ReleaseError.
+
+    `say` receives one line a phase, as it begins.
+    """
+    say(f"source {sources.name_of(order.source)}")
+    with (
+        sources.resolved(order.source) as (source, origin),
+        TemporaryDirectory(prefix="dag-release-") as folder,
+        Fleet(target.user, target.place) as fleet,
+    ):
+        wanted = checked(source, target, say)
+        delivery = _Delivery(Run(target, fleet, say), replace(order, source=source), origin, Path(folder))
+        return delivery.run(wanted, check_only)
+
+
+def checked(source: Source, target: Target, say: Callable[[str], None]) -> dict[str, Path]:
+    """Return the files of a release by their path in it, or refuse them with everything that is wrong."""
+    if source.is_partial:
+        files, wrong = partial_files(source)
+    else:
+        files = tree.origins(source)
+        held = [path for path in source.extra if (source.folder / path).exists()]
+        wrong = [f"{path} is a name that every release already holds" for path in held]
+        if len(files) == len(source.extra) and not source.allow_empty:
+            wrong.append("it is empty (dag_release_allow_empty)")
+    say(f"check {len(files)} files of {source.folder}")
+    wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
+    if wrong:
+        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.")
+    return files
+
+
+def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
+    """Return the files that go on top of the live release, and what is wrong with their names."""
+    wrong = [f"{name} is not a path inside the tree" for name in [*source.files, *source.remove] if not _inside(name)]
+    wrong += [f"{name} belongs to every release" for name in [*source.files, *source.remove] if name in source.extra]
+    files = {name: source.folder / name for name in source.files if _inside(name)}
+    wrong += [f"{name} is not a file" for name, path in files.items() if not (path.is_symlink() or path.is_file())]
+    return {name: path for name, path in files.items() if path.is_symlink() or path.is_file()}, wrong
+
+
+def _inside(name: str) -> bool:
+    parts = Path(name).parts
+    return bool(parts) and not Path(name).is_absolute() and ".." not in parts and Path(name).as_posix() == name
+
+
+class _Delivery:
+    """The state of one delivery: the tree and what the hosts said."""
+
+    def __init__(self, run: Run, order: Order, origin: dict[str, Any], folder: Path) -> None:
+        self.switch, self.source, self.origin = run, order.source, origin
+        self.parse, self.keep = order.parse, order.keep
+        self.copy = folder / "tree"
+        self.copy.mkdir()
+        self.target, self.fleet, self.say = run.target, run.fleet, run.say
+        self.now = datetime.now(timezone.utc)
+        self.entries: list[Entry] = []
+        self.digest = self.release = ""
+        self.live_files: list[Entry] = []
+        self.by_hand = False  # what is live are files that no source has brought
+        self.live_dags: Mapping[str, Mapping[str, str]] | None = None
+        self.dags: dict[str, dict[str, str]] | None = None  # not known before Airflow has loaded the tree
+
+    def run(self, files: Mapping[str, Path], check_only: bool) -> Report:
+        if not self.source.is_partial:
+            self.entries = tree.read(files)
+            self.digest = digest(self.entries)
+        self.fleet.open([self.target.scheduler, *self.target.hosts])
+        if not check_only:
+            self.switch.take_lock(f"deliver {sources.name_of(self.source)}")
+        seen = self.switch.look(check_only)
+        notes = judge.edit_notes(seen, [*self.source.files, *self.source.remove])
+        notes += [] if check_only else self.switch.quarantine(seen)
+        if self.source.is_partial:
+            self.fetch_base(seen, files)
+        self.release = judge.pick_id(seen, self.digest, self.now)
+        todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
+        report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
+        if todo:
+            self.bring(seen, todo, files, report, check_only)
+        report.notes += [] if check_only else self.switch.level(self.release)
+        report.notes += self.closing_notes()
+        return report
+
+    def bring(
+        self, seen: judge.Seen, todo: list[Host], files: Mapping[str, Path], report: Report, check_only: bool
+    ) -> None:
+        """Bring the tree to the hosts that lack it, and make it live there; or say what that would do."""
+        self.read_live()
+        difference = tree.delta(self.live_files, self.entries)
+        if self.by_hand and self.keep.unmanaged == "carry":
+            difference = replace(difference, removed=[])
+        report.lines = difference.lines()
+        report.notes += judge.unmanaged_notes(seen, [entry.path for entry in self.entries], self.keep.unmanaged)
+        report.notes += judge.late_imports(difference.removed)
+        self.build(files)
+        tree.align_times(self.copy, self.live_files, self.entries)
+        if check_only:
+            self.preview(report)
+            return
+        self.stage(todo)
+        carried = self.carry(todo)
+        if self.parse.wanted:
+            report.notes += self.judge_parse(self.parse_on(self.parse_hosts(todo)), report)
+        self.seal(carried)
+        report.notes += [
+            f"{name}: kept aside: {judge.some(result['kept'])}." for name, result in carried.items() if result["kept"]
+        ]
+        activated = self.switch.switch(
+            {host.name: self.release for host in todo}, {host.name: self.digest for host in todo}
+        )
+        report.adopted = [name for name, result in activated.results.items() if result.get("adopted")]
+        not_atomic = [name for name, result in activated.results.items() if not result["atomic"]]
+        report.notes += [
+            f"{name}: its file system cannot exchange names; for an instant it had no dags folder."
+            for name in not_atomic
+        ]
+        report.notes += self.read_back() if self.parse.wanted else []
+        report.notes += self.prune()
+
+    def read_live(self) -> None:
+        """Learn the files and dag_ids that are live from the last host, a master where one is part of the run."""
+        hosts = [host for host in self.switch.hosts if host.name not in self.switch.blank]
+        if not hosts:
+            return
+        host = hosts[-1]
+        outcome = self.fleet.ask([host], "look", files=True)
+        demand(outcome, NOTHING)
+        result = outcome.results[host.name]
+        self.live_files = [Entry(*entry) for entry in result["files"]]
+        self.live_dags = result["dags"] if result["live"] or result["by_hand"] else {}
+        self.by_hand = bool(result["by_hand"])
+
+    def fetch_base(self, seen: judge.Seen, files: Mapping[str, Path]) -> None:
+        """Make the tree of a release that is the live one with some files replaced or removed."""
+        base, why = judge.partial_base(seen, [*self.source.files, *self.source.remove])
+        if why:
+            raise ReleaseError(
+                f"Single files go on top of one live release, and the hosts differ: {'; '.join(why)}; "
+                f"{NOTHING}, deliver the whole tree first."
+            )
+        host = self.switch.hosts[-1]
+        self.read_live()
+        live = {entry.path for entry in self.live_files}
+        if absent := [name for name in self.source.remove if name not in live]:
+            raise ReleaseError(f"{judge.some(absent)} is not part of {base}; {NOTHING}.")
+        pull(host, self.target.dags, self.copy, self.target.user)
+        for entry in scan(self.copy):
+            if entry.path not in live or entry.path in self.source.remove:
+                (self.copy / entry.path).unlink()
+        self.entries = tree.build(files, self.copy, self.target.file_mode, self.target.folder_mode)
+        if clash := checks.collisions([entry.path for entry in self.entries]):
+            raise ReleaseError(f"{'; '.join(clash)}; {NOTHING}.")
+        self.digest = digest(self.entries)
+        self.origin = {**self.origin, "base": base, "files": self.source.files, "removed": self.source.remove}
+
+    def build(self, files: Mapping[str, Path]) -> None:
+        """Copy the tree; a file that changed since it was read is noticed."""
+        if self.source.is_partial:
+            return
+        try:
+            built = tree.build(files, self.copy, self.target.file_mode, self.target.folder_mode)
+        except FileNotFoundError as error:
+            raise ReleaseError(f"{error.filename} was deleted while the run read it; {NOTHING}, repeat it.") from error
+        torn = tree.delta(self.entries, built)
+        if torn:
+            names = judge.some([*torn.changed, *torn.added, *torn.removed])
+            raise ReleaseError(f"{names} changed while the run read it; {NOTHING}, repeat it.")
+
+    def size(self) -> dict[str, int]:
+        """Return what the tree takes: bytes, in whole blocks, and inodes."""
+        sizes = [int(entry.stamp.split(":")[0]) for entry in self.entries]
+        folders = {parent for entry in self.entries for parent in Path(entry.path).parents}
+        return {"size": sum((size + 4095) // 4096 * 4096 for size in sizes), "count": len(sizes) + len(folders)}
+
+    def stage(self, hosts: list[Host]) -> None:
+        """Bring the tree to the hosts and prove that each holds it; nothing is live yet."""
+        self.say(f"stage {self.release} ({len(self.entries)} files) on {len(hosts)} hosts")
+        begun = self.fleet.ask(hosts, "begin", release_id=self.release, **self.size())
+        demand(begun, STAGED)
+        demand(on_all(hosts, lambda host: self.send(host, begun.results[host.name], full=False)), STAGED)
+        self.say(f"verify {self.release} on {len(hosts)} hosts")
+        torn = self.not_verified(hosts)
+        if torn:
+            demand(on_all(torn, lambda host: self.send(host, begun.results[host.name], full=True)), STAGED)
+            if still := [host.name for host in self.not_verified(torn)]:
+                raise ReleaseError(f"What {judge.some(still)} staged differs from what was sent, twice; {STAGED}.")
+
+    def send(self, host: Host, begun: Mapping[str, Any], full: bool) -> dict[str, Any]:
+        owner = (self.target.user, self.target.group)
+        return push(host, self.copy, begun["staging"], None if full else begun["copy_from"], owner)
+
+    def not_verified(self, hosts: list[Host]) -> list[Host]:
+        """Return the hosts whose staged tree is not the one that was sent."""
+        verified = self.fleet.ask(hosts, "verify", release_id=self.release)
+        demand(verified, STAGED)
+        return [host for host in hosts if verified.results[host.name]["digest"] != self.digest]
+
+    def carry(self, hosts: list[Host]) -> dict[str, dict[str, Any]]:
+        """Keep what the release would lose on each host, in the staged tree or aside."""
+        carried = self.fleet.ask(hosts, "carry", release_id=self.release, unmanaged=self.keep.unmanaged)
+        demand(carried, STAGED)
+        return carried.results
+
+    def seal(self, carried: Mapping[str, Mapping[str, Any]]) -> None:
+        """Turn the staged trees into releases."""
+        manifest = self.manifest()
+        args = {
+            name: {"release_id": self.release, "manifest": {**manifest, "carried": result["carried"]}}
+            for name, result in carried.items()
+        }
+        demand(self.fleet.ask_each(args, "seal"), STAGED)
+
+    def manifest(self) -> dict[str, Any]:
+        return {
+            "id": self.release,
+            "digest": self.digest,
+            "created": self.now.isoformat(timespec="seconds"),
+            "by": who(),
+            "source": str(self.source.folder) if not self.source.repo else self.origin["repo"],
+            "origin": {key: value for key, value in self.origin.items() if key != "changes"},
+            "dags": self.dags,
+        }
+
+    def parse_hosts(self, hosts: list[Host]) -> list[Host]:
+        """Return the scheduler and one worker, as far as they are among some hosts."""
+        names = [self.target.scheduler.name, *[host.name for host in self.target.first][:1]]
+        chosen = [host for name in names for host in hosts if host.name == name]
+        return list(dict.fromkeys(chosen)) or hosts[:1]
+
+    def parse_on(self, hosts: list[Host], trees: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+        """Have the Airflow of some hosts load the staged tree."""
+        self.say(f"parse {self.release} on {' and '.join(host.name for host in hosts)}")
+        folder = f"{Path(self.target.dags).parent}/dag_releases/.staging-{self.release}"
+        outcome = self.ask_airflow({host.name: (trees or {}).get(host.name, folder) for host in hosts}, offline=True)
+        demand(outcome, STAGED)
+        seconds = max(result["seconds"] for result in outcome.results.values())
+        found = next(iter(outcome.results.values()))
+        self.say(f"parsed {len(found['dags'])} DAGs in {seconds:.1f} s")
+        return outcome.results
+
+    def ask_airflow(self, trees: Mapping[str, str], offline: bool) -> Outcome:
+        request = {
+            "program": inside_program(),
+            "python": self.parse.python,
+            "environment": self.parse.environment,
+            "limit": self.parse.limit,
+        }
+        args = {name: {"request": request, "tree": folder, "offline": offline} for name, folder in trees.items()}
+        return self.fleet.ask_each(args, "parse")
+
+    def judge_parse(self, parsed: judge.Seen, report: Report) -> list[str]:
+        """Refuse a tree that Airflow cannot load; note its warnings and how the dag_ids change."""
+        verdict = judge.verdict(parsed, [entry.path for entry in self.entries])
+        if verdict.errors:
+            raise ReleaseError(f"Airflow cannot load {self.source.folder}: {'; '.join(verdict.errors)}; {NOTHING}.")
+        self.dags = verdict.dags
+        changes = judge.dag_delta(self.live_dags, verdict)
+        report.lines += changes.lines("dag ") if changes else []
+        if changes is None:
+            report.notes.append("The dag_ids are not compared: nobody knows those of the live release.")
+        return [f"Warning: {text}" for text in verdict.warnings[: judge.SHOWN]] + (
+            [f"{len(verdict.warnings) - judge.SHOWN} more warnings."] if len(verdict.warnings) > judge.SHOWN else []
+        )
+
+    def preview(self, report: Report) -> None:
+        """Say how the dag_ids would change: the scheduler loads the tree from a temporary folder."""
+        hosts = self.parse_hosts([host for host in self.switch.hosts if host.name not in self.switch.blank])
+        if not self.parse.wanted or not hosts:
+            return
+        host = hosts[0]
+        begun = self.fleet.ask([host], "preview", **self.size())
+        demand(begun, NOTHING)
+        place = begun.results[host.name]
+        try:
+            push(host, self.copy, place["staging"], place["copy_from"], (self.target.user, self.target.group))
+            parsed = self.parse_on([host], {host.name: place["staging"]})
+        except (HostFailed, ReleaseError) as error:
+            report.notes.append(f"The dag_ids are not compared in this preview ({error})")
+            return
+        report.notes += self.judge_parse(parsed, report)
+
+    def read_back(self) -> list[str]:
+        """Tell the scheduler's database of the DAGs at once, and return errors that Airflow has only with it."""
+        name = self.target.scheduler.name
+        if name not in [host.name for host in self.switch.hosts] or name in self.switch.missing:
+            return []
+        outcome = self.ask_airflow({name: self.target.dags}, offline=False)
+        if outcome.bad:
+            return [f"The import errors were not read back from Airflow on {name} ({outcome.bad[name]})."]
+        result = outcome.results[name]
+        new = {file: text for file, text in result["errors"].items() if file not in result["known"]}
+        return [
+            f"New import error in Airflow: {file}: {judge.message(file, text)}." for file, text in sorted(new.items())
+        ]
+
+    def prune(self) -> list[str]:
+        """Remove old releases; a host where that fails is no failure of the delivery, but worth a note."""
+        self.say(f"prune, {self.keep.releases} releases stay")
+        young = id_time(self.now - timedelta(minutes=self.keep.minutes))
+        hosts = [host for host in self.switch.hosts if host.name not in self.switch.missing]
+        bad = self.fleet.ask(hosts, "prune", keep=self.keep.releases, young=young).bad
+        return [f"Old releases stay on {name} ({why})." for name, why in sorted(bad.items())]
+
+    def closing_notes(self) -> list[str]:
+        """Return which hosts now run something else."""
+        notes = [
+            f"{name} is behind: it {why}. It is levelled by the next run of deploy_dags.yml that reaches it."
+            for name, why in sorted(self.switch.missing.items())
+        ]
+        if self.target.left_out:
+            names = ", ".join(self.target.left_out)
+            notes.append(f"The limit leaves out {names}: not on {self.release} until deploy_dags.yml runs there too.")
+        return notes + judge.behind_notes(
+            self.switch.behind, [*self.switch.missing, *[h.name for h in self.target.hosts]]
+        )

@@ -1,0 +1,182 @@
+"""Decisions of a run about what the hosts said; no function here touches anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_ops.dag_release.tree import Delta, release_id
+
+Seen = Mapping[str, Mapping[str, Any]]  # what look said, by host
+SHOWN = 10  # names in one sentence
+
+
+def some(names: Iterable[str]) -> str:
+    """Return names as a part of a sentence, not too many."""
+    listed = list(names)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"{', '.join(listed[:SHOWN])}{more}"
+
+
+def is_live(seen: Mapping[str, Any], release: str, digest: str) -> bool:
+    """Say whether a host runs a release and nobody changed a file of it."""
+    return bool(seen["live"] == release and seen["committed"] and seen["digest"] == digest)
+
+
+def pick_id(seen: Seen, digest: str, now: datetime) -> str:
+    """Return the id to level to: the live one that holds this very tree, unless a host has it edited or unfinished."""
+    live = {result["live"] for result in seen.values() if result["live"] and result["digest"] == digest}
+    spoilt = {result["live"] for result in seen.values() if result["digest"] != digest or not result["committed"]}
+    return max(live - spoilt, default=release_id(digest, now))
+
+
+def edit_notes(seen: Seen, ours: Iterable[str] = ()) -> list[str]:
+    """Return what somebody did by hand below the live link, one sentence a host.
+
+    :param ours: files whose edits are what this run delivers.
+    """
+    notes, expected = [], set(ours)
+    for name, result in sorted(seen.items()):
+        if edited := [path for path in result["edited"] if path not in expected]:
+            notes.append(f"{name}: edited in place below the live link: {some(edited)}.")
+        if missing := [path for path in result["missing"] if path not in expected]:
+            notes.append(f"{name}: deleted in place below the live link: {some(missing)}.")
+    return notes
+
+
+def unmanaged_notes(seen: Seen, wanted: Iterable[str], unmanaged: str) -> list[str]:
+    """Return the files on the hosts that the source lacks and that were not carried before, one sentence a host."""
+    known, notes = set(wanted), []
+    verb = "are carried into the new release" if unmanaged == "carry" else "do not go into the new release"
+    for name, result in sorted(seen.items()):
+        new = [path for path in result["unmanaged"] if path not in known and path not in result["carried"]]
+        if new:
+            notes.append(f"{name}: files that the source lacks {verb}, {len(new)}: {some(new)}.")
+    return notes
+
+
+def late_imports(removed: Iterable[str]) -> list[str]:
+    """Return a warning about modules that are gone: a running task that imports one late does not find it."""
+    modules = [path for path in removed if path.endswith(".py")]
+    if not modules:
+        return []
+    return [f"Modules that the new release no longer has, a running task that imports one late fails: {some(modules)}."]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the hosts' Airflow found in a tree."""
+
+    errors: list[str]  # stop the run
+    warnings: list[str]
+    dags: dict[str, dict[str, str]]  # by dag_id: its file and a hash of its content
+    unknown: set[str]  # files whose dag_ids could not be told
+
+
+NEEDS_DATABASE = re.compile(
+    r"KeyError: 'Variable |AirflowNotFoundException: The conn_id|\(sqlite3\.OperationalError\) no such table"
+)
+NO_MESSAGE = re.compile(r"\[SQL|\[parameters|\(Background on this error")  # what SQLAlchemy adds below its message
+OUTDATED = re.compile(r"RemovedInAirflow3Warning|DeprecatedImportWarning|DeprecationWarning")
+
+
+def verdict(parsed: Seen, release_files: Iterable[str]) -> Verdict:
+    """Judge what Airflow found on the scheduler (first) and on a worker.
+
+    An error in a file that was only carried over is a warning: it is on the host already. So is one of a DAG that asks
+    the metadata database while it is loaded, for a variable for example: there is none in this check.
+    """
+    ours, errors, warnings, unknown = set(release_files), [], [], set()
+    for name, result in parsed.items():
+        for file, text in sorted(result["errors"].items()):
+            sentence = f"{file} on {name}: {message(file, text)}"
+            if NEEDS_DATABASE.search(text):
+                warnings.append(f"not checked, {sentence}")
+                unknown.add(file)
+            elif file not in ours:
+                warnings.append(f"carried over, {sentence}")
+            else:
+                errors.append(sentence)
+        warnings += [text for text in result.get("warnings", []) if OUTDATED.search(text) and text not in warnings]
+    return Verdict(errors, warnings, dict(next(iter(parsed.values()))["dags"]), unknown)
+
+
+def message(file: str, text: str) -> str:
+    """Return line and message of an import error from its traceback."""
+    stripped = [line.strip() for line in text.splitlines()]
+    lines = [line for line in stripped if line and not NO_MESSAGE.match(line)] or ["no message"]
+    frames = re.findall(rf'File "{re.escape(file)}", line (\d+)', text)
+    return f"line {frames[-1]}: {lines[-1]}" if frames else lines[-1]
+
+
+def dag_delta(have: Mapping[str, Mapping[str, str]] | None, verdict: Verdict) -> Delta | None:
+    """Return how the dag_ids differ from the live release, None when those are not known."""
+    if have is None:
+        return None
+    kept = {name: dag["hash"] for name, dag in have.items() if dag["file"] not in verdict.unknown}
+    want = {name: dag["hash"] for name, dag in verdict.dags.items()}
+    return Delta(
+        added=sorted(want.keys() - kept.keys()),
+        changed=sorted(name for name in want.keys() & kept.keys() if want[name] != kept[name]),
+        removed=sorted(kept.keys() - want.keys()),
+    )
+
+
+def partial_base(seen: Seen, ours: Iterable[str]) -> tuple[str, list[str]]:
+    """Return the live release that files are put on top of, and why that cannot be done."""
+    why, expected = [], set(ours)
+    live = {name: result["live"] for name, result in seen.items()}
+    for name, result in sorted(seen.items()):
+        spoilt = [path for path in [*result["edited"], *result["missing"]] if path not in expected]
+        if not result["live"]:
+            why.append(f"{name} has no release yet")
+        elif not result["committed"]:
+            why.append(f"{name} is on {result['live']}, which never went live everywhere")
+        elif spoilt:
+            why.append(f"{name} has files changed in place ({some(spoilt)})")
+    if not why and len(set(live.values())) > 1:
+        why = [f"{name} is on {release}" for name, release in sorted(live.items())]
+    return next(iter(live.values()), None) or "", why
+
+
+def behind_notes(behind: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[str]:
+    """Return a reminder of the hosts that are behind and not part of this run."""
+    here = set(hosts)
+    away = sorted(name for name in behind if name not in here)
+    return (
+        [f"Behind since an earlier run, not part of this one: {', '.join(away)}; deploy_dags.yml there."]
+        if away
+        else []
+    )
+
+
+def rollback_target(releases: Seen, wanted: str) -> tuple[dict[str, str], list[str]]:
+    """Return the release to go back to by host, and why that cannot be done.
+
+    :param releases: what the hosts said of their releases.
+    :param wanted: an id; empty means the one before the live one.
+    """
+    target, why = {}, []
+    for name, result in sorted(releases.items()):
+        have = [release["id"] for release in result["releases"]]
+        older = [release for release in have if result["live"] and release < result["live"]]
+        if wanted and wanted not in have:
+            why.append(f"{name} has no release {wanted} (it has {some(have) or 'none'})")
+        elif not wanted and not older:
+            why.append(f"{name} has no release before {result['live']}")
+        else:
+            target[name] = wanted or older[-1]
+    if not why and len(set(target.values())) > 1 and not _all_adopted(releases, target):
+        why = [f"{name} had {release} before" for name, release in target.items()]
+        why.append("name one that all have with -e dag_release_id=")
+    return target, why
+
+
+def _all_adopted(releases: Seen, target: Mapping[str, str]) -> bool:
+    adopted = {
+        (name, one["id"]) for name, result in releases.items() for one in result["releases"] if one.get("adopted")
+    }
+    return all((name, release) in adopted for name, release in target.items())

@@ -1,0 +1,129 @@
+"""What a run was asked to do and what it did."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_ops.dag_release.fleet import Host, Outcome
+
+ID_TIME = "%Y%m%dT%H%M%SZ"
+
+
+class ReleaseError(Exception):
+    """A release that is refused or failed, with the sentence that says why and what state that leaves."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where releases go.
+
+    The `first` hosts (workers) become live before the `last` (scheduler, web server, triggerer).
+    """
+
+    dags: str  # the dags folder on the hosts
+    user: str
+    group: str
+    first: list[Host]
+    last: list[Host]
+    scheduler: Host  # holds the lock and the record of hosts that are behind
+    left_out: list[str] = field(default_factory=list)  # workers that the limit leaves out
+    lock_file: str = "/var/lib/airflow-ops/locks/dag_release.json"
+    lock_wait: float = 0
+    allow_missing: bool = False
+    file_mode: int = 0o640
+    folder_mode: int = 0o750
+
+    @property
+    def hosts(self) -> list[Host]:
+        return [*self.first, *self.last]
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Return what the agents need to know."""
+        modes = {"folder_mode": self.folder_mode, "file_mode": self.file_mode}
+        return {"dags": self.dags, "group": self.group, **modes}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a tree comes from."""
+
+    folder: Path
+    repo: str = ""
+    version: str = "HEAD"
+    allow_dirty: bool = False
+    allow_empty: bool = False
+    ignore_file: str = ".dagreleaseignore"
+    airflow_ignore_syntax: str = "regexp"  # how Airflow reads .airflowignore: "regexp" or "glob"
+    max_file_size: int = 1 << 30
+    extra: dict[str, Path] = field(default_factory=dict)  # files from elsewhere by their path in the release
+    files: list[str] = field(default_factory=list)  # only these, on top of what is live
+    remove: list[str] = field(default_factory=list)  # without these
+
+    @property
+    def is_partial(self) -> bool:
+        """Say whether the release is the live one with some files replaced."""
+        return bool(self.files or self.remove)
+
+
+@dataclass(frozen=True)
+class Parse:
+    """How the hosts' own Airflow loads the tree."""
+
+    wanted: bool
+    python: str
+    environment: dict[str, str]
+    limit: float
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which releases and files stay."""
+
+    releases: int
+    minutes: int
+    unmanaged: str  # "carry" or "drop"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be delivered, and how."""
+
+    source: Source
+    parse: Parse
+    keep: Keep
+
+
+@dataclass
+class Report:
+    """What a run did or, in check mode, would do."""
+
+    release: str
+    changed: list[str] = field(default_factory=list)  # hosts
+    files: int = 0
+    lines: list[str] = field(default_factory=list)  # what differs, as a diff shows it
+    notes: list[str] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)  # hosts whose plain dags folder became a release
+
+
+def demand(outcome: Outcome, state: str) -> None:
+    """Stop unless every host did its part; `state` says what that leaves behind."""
+    if outcome.bad:
+        named = [f"{name} could not be reached ({why})" for name, why in sorted(outcome.unreachable.items())]
+        named += [f"{name} failed ({why})" for name, why in sorted(outcome.failed.items())]
+        raise ReleaseError(f"{'; '.join(named)}; {state}, repeat the command when the cause is mended.")
+
+
+def who() -> str:
+    """Return the account and machine from which a run is made."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def id_time(moment: datetime) -> str:
+    """Return a time as an id begins with it."""
+    return moment.strftime(ID_TIME)

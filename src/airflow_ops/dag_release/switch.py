@@ -1,0 +1,154 @@
+"""What every run that makes a release live has in common: the agents, the lock, and the switch in two phases."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from airflow_ops.dag_release import quarantine
+from airflow_ops.dag_release.fleet import Fleet, Outcome
+from airflow_ops.dag_release.judge import is_live
+from airflow_ops.dag_release.plan import ReleaseError, Target, demand, who
+
+NOTHING = "nothing was changed"
+NO_ACCOUNT = "unknown user"  # as sudo says it
+BLANK: dict[str, Any] = {
+    "live": None,
+    "committed": False,
+    "digest": None,
+    "edited": [],
+    "missing": [],
+    "unmanaged": [],
+    "carried": [],
+    "by_hand": False,
+    "quarantined": False,
+}
+RETRY = 1.0  # seconds between two tries to get the lock
+
+
+class Run:
+    """The agents of all hosts and what they said; a release becomes live on all hosts or on none."""
+
+    def __init__(self, target: Target, fleet: Fleet, say: Callable[[str], None]) -> None:
+        self.target, self.fleet, self.say = target, fleet, say
+        self.hosts = target.hosts  # those that answer
+        self.behind: dict[str, dict[str, Any]] = {}  # as recorded on the scheduler host
+        self.quarantined: set[str] = set()  # hosts whose worker is kept stopped
+        self.missing: dict[str, str] = {}  # hosts that do not answer, with the reason
+        self.blank: list[str] = []  # hosts of a preview that have not even the account
+
+    def take_lock(self, what: str) -> None:
+        """Take the lock on the scheduler host, or wait for it as long as was asked."""
+        scheduler, until = self.target.scheduler, time.monotonic() + self.target.lock_wait
+        self.say(f"lock on {scheduler.name}")
+        asked = {"path": self.target.lock_file, "who": who(), "where": socket.gethostname(), "what": what}
+        while True:
+            outcome = self.fleet.ask([scheduler], "lock", **asked)
+            demand(outcome, NOTHING)
+            answer = outcome.results[scheduler.name]
+            if not answer["held"]:
+                self.behind = answer["behind"]
+                return
+            if time.monotonic() >= until:
+                raise ReleaseError(
+                    f"{answer['held']}; {NOTHING}, wait for that run or set dag_release_lock_wait (seconds)."
+                )
+            time.sleep(RETRY)
+
+    def look(self, check_only: bool) -> dict[str, dict[str, Any]]:
+        """Look at all hosts; those that do not answer stop the run unless they may be missing.
+
+        In a preview a host without the account is one that has nothing yet.
+        """
+        self.say(f"look at {len(self.hosts)} hosts")
+        seen = self.fleet.ask(self.hosts, "look")
+        self.blank = [name for name, why in seen.failed.items() if check_only and NO_ACCOUNT in why]
+        for name in self.blank:
+            del seen.failed[name]
+            seen.results[name] = dict(BLANK)
+        if self.target.allow_missing and self.target.scheduler.name not in seen.unreachable:
+            self.missing = {name: f"could not be reached: {why}" for name, why in seen.unreachable.items()}
+            seen.unreachable = {}
+            self.hosts = [host for host in self.hosts if host.name not in self.missing]
+        demand(seen, NOTHING)
+        self.quarantined = {name for name, result in seen.results.items() if result["quarantined"]}
+        if not self.hosts:
+            raise ReleaseError(f"No host of this run answers; {NOTHING}.")
+        return seen.results
+
+    def quarantine(self, seen: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Stop the workers that missed a release and are here again, until this run has brought it to them."""
+        expected = seen.get(self.target.scheduler.name, {}).get("live")
+        late = [
+            host
+            for host in self.target.first
+            if host.name in self.behind and host.name in seen and seen[host.name]["live"] != expected
+        ]
+        self.quarantined |= {host.name for host in late}
+        return quarantine.enter(late)
+
+    def switch(self, release: Mapping[str, str], digests: Mapping[str, str]) -> Outcome:
+        """Make a release live on some hosts, workers first; one failure puts every host back.
+
+        :param release: what becomes live, by host.
+        :param digests: the digest that the host must find then.
+        """
+        self.say(f"activate {self.named(release)} on {len(release)} hosts, the workers first")
+        report = Outcome()
+        for wave in (self.target.first, self.target.last):
+            names = [host.name for host in wave if host.name in release]
+            outcome = self.fleet.ask_each({name: {"release_id": release[name]} for name in names}, "activate")
+            self.or_back(outcome, release)
+            report.results.update(outcome.results)
+        self.say(f"confirm {self.named(release)} on {len(release)} hosts")
+        confirmed = self.fleet.ask_each({name: {} for name in release}, "look")
+        for name, seen in confirmed.results.items():
+            if not is_live({**seen, "committed": True}, release[name], digests[name]):
+                confirmed.failed[name] = f"it reports {seen['live']} with digest {str(seen['digest'])[:12]}"
+        self.or_back(confirmed, release)
+        self.commit(release)
+        return report
+
+    def named(self, release: Mapping[str, str]) -> str:
+        """Return the id of a release, or words for the folders that were adopted, of which each host has its own."""
+        ids = sorted(set(release.values()))
+        return ids[0] if len(ids) == 1 else "adopted (each host its own)"
+
+    def or_back(self, outcome: Outcome, hosts: Iterable[str]) -> None:
+        """Put every host back when one failed."""
+        if outcome.bad:
+            back = self.fleet.ask_each({name: {} for name in hosts}, "back")
+            lost = sorted(back.bad)
+            except_for = f" ({', '.join(lost)} by itself within a minute, the next run looks)" if lost else ""
+            if lost:
+                self.record({name: f"was lost in a switch: {back.bad[name]}" for name in lost}, "", [])
+            demand(outcome, f"every host is back on what it had{except_for}")
+
+    def commit(self, release: Mapping[str, str]) -> None:
+        """Make the switch final. A host that is lost in this moment is recorded and levelled by the next run."""
+        done = self.fleet.ask_each({name: {"release_id": own} for name, own in release.items()}, "commit")
+        self.missing |= {name: f"was lost in the switch: {why}" for name, why in done.bad.items()}
+        self.record(self.missing, self.named(release), [])
+        if done.bad and not self.target.allow_missing:
+            lost = "; ".join(f"{name} {self.missing[name]}" for name in sorted(done.bad))
+            raise ReleaseError(
+                f"{self.named(release)} is live, but {lost}; recorded as behind, repeat the command to level it."
+            )
+
+    def record(self, lost: Mapping[str, str], release: str, level: Iterable[str]) -> None:
+        """Record hosts as behind on the scheduler host, and strike out those that are level."""
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        add = {name: {"release": release, "since": since, "why": why} for name, why in lost.items()}
+        remove = [name for name in level if name in self.behind]
+        if add or remove:
+            answer = self.fleet.ask([self.target.scheduler], "behind", add=add, remove=remove)
+            if self.target.scheduler.name in answer.results:
+                self.behind = answer.results[self.target.scheduler.name]["behind"]
+
+    def level(self, release: str) -> list[str]:
+        """Strike the hosts that are level now off the record, and let workers that caught up work again."""
+        level = [host.name for host in self.hosts if host.name not in self.missing]
+        self.record({name: why for name, why in self.missing.items() if name not in self.behind}, release, level)
+        return quarantine.leave(host for host in self.target.first if host.name in self.quarantined & {*level})

@@ -1,0 +1,121 @@
+"""The inventory as plain data, so that rules can look at it without Ansible and without a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SECRETS = frozenset(
+    {
+        "metadata_db_password",
+        "metadata_db_client_passwords",
+        "broker_password",
+        "airflow_config_fernet_key",
+        "airflow_config_secret_key",
+        "airflow_config_smtp_password",
+        "airflow_ui_passwords",
+    }
+)
+
+
+def is_true(value: object) -> bool:
+    """Say whether a switch is on; the command line gives it as text."""
+    return str(value).lower() in ("true", "yes")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One variable that an argument spec declares."""
+
+    kind: str = "str"
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: the variables that hold for it, defaults of the roles included.
+
+    ``given`` are the names that the inventory or the command line sets; ``broken`` says why a template failed.
+    """
+
+    name: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> str:
+        """The environment that the host says it belongs to, '' where it says none."""
+        return str(self.variables.get("airflow_environment") or "")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that was loaded, whatever the run is limited to.
+
+    ``elsewhere`` holds the hosts of the environments that were not loaded, each with its address.
+    """
+
+    hosts: Mapping[str, Host]
+    groups: Mapping[str, Sequence[str]]
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    roles: frozenset[str] = frozenset()
+    versions: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def environments(self) -> list[Environment]:
+        """Return the environments by name; a host without one belongs to none."""
+        return [Environment(name, self) for name in sorted({host.environment for host in self.hosts.values()} - {""})]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The hosts that say they belong to one environment."""
+
+    name: str
+    inventory: Inventory
+
+    @property
+    def hosts(self) -> list[Host]:
+        """The hosts of this environment."""
+        hosts = self.inventory.hosts.values()
+        return [host for host in hosts if host.environment == self.name]
+
+    def members(self, group: str) -> list[str]:
+        """Return the hosts of this environment that a functional group holds."""
+        own = {host.name for host in self.hosts}
+        return [name for name in self.inventory.groups.get(group, ()) if name in own]
+
+    def file(self, variable: str) -> str:
+        """Return the file that should set a variable: the vault for a secret, else the file of the longest prefix."""
+        fitting = [role for role in self.inventory.roles if variable == role or variable.startswith(f"{role}_")]
+        stem = "vault" if variable in SECRETS else max(fitting, key=len, default="airflow")
+        return f"inventories/{self.name}/group_vars/{self.name}/{stem}.yml"
+
+    def hosts_file(self) -> str:
+        """Return the file that lists the hosts and their addresses."""
+        return f"inventories/{self.name}/hosts.yml"
+
+    def topology(self) -> str:
+        """Return the file that says which host does what."""
+        return f"inventories/{self.name}/topology.yml"
+
+    def values(self, variable: str) -> Iterator[tuple[Any, str]]:
+        """Yield each different value of a variable with the hosts that have it, or '' where all share it."""
+        holders: list[tuple[Any, list[str]]] = []
+        for host in self.hosts:
+            if variable not in host.variables:
+                continue
+            value = host.variables[variable]
+            same = next((names for seen, names in holders if seen == value and type(seen) is type(value)), None)
+            if same is None:
+                holders.append((value, [host.name]))
+            else:
+                same.append(host.name)
+        for value, names in holders:
+            yield value, "" if len(names) == len(self.hosts) else f" on {', '.join(names)}"
+
+    def value(self, variable: str) -> Any:
+        """Return the value of a variable that is the same on all hosts, None where it has none."""
+        return next((value for value, _ in self.values(variable)), None)

@@ -1,0 +1,133 @@
+"""Read what Ansible loaded into plain data: the edge between Ansible and the inventory rules.
+
+Defaults and argument specs come from the roles themselves, so nothing is declared twice. No connection is opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from airflow_ops.inventory_model import SECRETS, Host, Input, Inventory
+
+# Facts are not known yet, and what the roles keep to themselves follows from facts.
+KNOWN_LATER = re.compile(r"'(ansible_|__)\w+' is undefined|no attribute '(ansible_|__)\w+'")
+CONNECTION = ("ansible_host", "ansible_port")
+
+
+class Reader:
+    """Reads hosts out of one run's variables.
+
+    :param roles: the folder of the roles.
+    :param task_vars: the variables of an action, of which ``hostvars`` and ``groups`` are read.
+    """
+
+    def __init__(self, loader: DataLoader, roles: Path, task_vars: Mapping[str, Any]) -> None:
+        self._loader = loader
+        self._roles = sorted(path for path in roles.iterdir() if (path / "meta").is_dir())
+        self._task_vars = task_vars
+        self._defaults = self._merged("defaults/main.yml")
+        self._computed = self._merged("vars/main.yml")
+        self._inputs = self._declared()
+
+    def inventory(self, hosts: Iterable[str] | None = None) -> Inventory:
+        """Return the inventory; with ``hosts``, only these are worked out."""
+        hostvars = self._task_vars["hostvars"]
+        raw = {name: hostvars.raw_get(name) for name in (hostvars if hosts is None else hosts)}
+        return Inventory(
+            hosts={str(name): self._host(str(name), variables) for name, variables in raw.items()},
+            groups={str(name): [str(host) for host in members] for name, members in self._task_vars["groups"].items()},
+            inputs=self._inputs,
+            roles=frozenset(path.name for path in self._roles) | _topics(raw.values()),
+            versions=self._versions(),
+            elsewhere=self._elsewhere(raw.values()),
+        )
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        if not path.exists():
+            return {}
+        return self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
+
+    def _merged(self, name: str) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for role in self._roles:
+            merged.update(self._load(role / name))
+        return merged
+
+    def _declared(self) -> dict[str, Input]:
+        entries = [
+            entry
+            for role in self._roles
+            for entry in self._load(role / "meta/argument_specs.yml").get("argument_specs", {}).values()
+        ]
+        return {
+            str(name): Input(str(spec.get("type", "str")), tuple(str(choice) for choice in spec.get("choices", ())))
+            for entry in entries
+            for name, spec in (entry.get("options") or {}).items()
+        }
+
+    def _versions(self) -> tuple[str, ...]:
+        """Return the Airflow versions that have a lock file."""
+        locks = (path for role in self._roles for path in role.glob("files/airflow-*.txt"))
+        return tuple(sorted({path.stem.removeprefix("airflow-") for path in locks}))
+
+    def _elsewhere(self, hosts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+        """Return the hosts of the inventories beside the loaded ones, by environment."""
+        loaded = {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
+        files = {path for folder in loaded for path in folder.parent.glob("*/hosts.yml") if path.parent not in loaded}
+        found: dict[str, dict[str, str]] = {}
+        for path in sorted(files):
+            for group, content in _mapping(self._load(path)).items():
+                hosts_of = _mapping(_mapping(content).get("hosts"))
+                found[str(group)] = {
+                    str(name): str(_mapping(variables).get("ansible_host", "")) for name, variables in hosts_of.items()
+                }
+        return found
+
+    def _host(self, name: str, raw: Mapping[str, Any]) -> Host:
+        prefixes = tuple(f"{role.name}_" for role in self._roles)
+        given = {str(key) for key in raw if str(key).startswith(prefixes)}
+        layers = {**self._defaults, **self._computed, **raw, "hostvars": self._task_vars["hostvars"]}
+        layers.pop("ansible_facts", None)
+        templar = Templar(loader=self._loader, variables=layers)
+        variables: dict[str, Any] = {}
+        broken: dict[str, str] = {}
+        for key in sorted({*self._defaults, *given, *(key for key in CONNECTION if key in raw)}):
+            try:
+                variables[key] = plain(templar.template(layers[key]))
+            except AnsibleError as error:
+                reason = " ".join(str(error).split())
+                if key in given and not KNOWN_LATER.search(reason):
+                    broken[key] = "its template fails" if key in SECRETS else reason
+        return Host(name, variables, frozenset(given), broken)
+
+
+def _topics(hosts: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names of the files that set variables, for the messages: airflow_ui.yml holds airflow_ui_users."""
+    folders = {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
+    files = (path.stem for folder in folders for path in folder.glob("group_vars/*/*.yml"))
+    return frozenset(files) - {"vault", "ansible"}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def plain(value: Any) -> Any:
+    """Return a templated value without Ansible's own types."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value).encode().decode()

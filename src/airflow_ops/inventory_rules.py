@@ -1,0 +1,350 @@
+"""What an inventory must satisfy before any host is touched.
+
+Each rule yields findings: one sentence that says what is wrong, the value seen, and where to fix it. No finding shows a
+secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+
+from airflow_ops.inventory_model import SECRETS, Environment, Inventory, is_true
+from airflow_ops.inventory_values import VALUE_RULES
+
+SERVICE_GROUPS = ("airflow_scheduler", "airflow_webserver", "airflow_triggerer", "airflow_worker")
+
+REQUIRED = (
+    "metadata_db_host",
+    "metadata_db_port",
+    "metadata_db_name",
+    "metadata_db_user",
+    "metadata_db_password",
+    "broker_kind",
+    "broker_host",
+    "broker_port",
+    "broker_vhost",
+    "broker_user",
+    "broker_password",
+    "airflow_config_fernet_key",
+    "airflow_config_secret_key",
+    "airflow_ui_passwords",
+)
+REQUIRED_WITH = {
+    "metadata_db_client_passwords": "metadata_db_clients",
+    "airflow_config_smtp_password": "airflow_config_smtp_user",
+}
+
+SAME_EVERYWHERE = (*REQUIRED, "airflow_version", "airflow_home", "airflow_dags_folder", "airflow_user", "airflow_group")
+
+EnvironmentRule = Callable[[Environment], Iterator[str]]
+
+
+def findings(inventory: Inventory, expected: int = 1) -> list[str]:
+    """Return every finding, in order and each once.
+
+    ``expected`` is the number of environments that the play works on.
+    """
+    found = [*environment_count(inventory, expected), *membership(inventory)]
+    for environment in inventory.environments():
+        for rule in (*ENVIRONMENT_RULES, *VALUE_RULES):
+            found.extend(rule(environment))
+    return [redacted(finding, inventory) for finding in dict.fromkeys(found)]
+
+
+def redacted(text: str, inventory: Inventory) -> str:
+    """Hide secrets in a finding; none should be there, but a template's own error message is not ours."""
+    for host in inventory.hosts.values():
+        for name in SECRETS & set(host.variables):
+            value = host.variables[name]
+            for secret in value.values() if isinstance(value, dict) else [value]:
+                if isinstance(secret, str) and len(secret) >= 4:
+                    text = text.replace(secret, "********")
+    return text
+
+
+def environment_count(inventory: Inventory, expected: int) -> Iterator[str]:
+    """Refuse a run on more, or fewer, environments than the play works on."""
+    names = [environment.name for environment in inventory.environments()]
+    if len(names) > expected:
+        yield (
+            f"This play works on {_count(expected)} and the inventory holds {len(names)} ({', '.join(names)}): "
+            "name one only with -i or ANSIBLE_INVENTORY."
+        )
+    elif len(names) < expected and names:
+        yield (
+            f"This play works on {_count(expected)} and the inventory holds only {', '.join(names)}: "
+            "name all of them, as in -i inventories/prod -i inventories/dev."
+        )
+
+
+def _count(number: int) -> str:
+    return "one environment" if number == 1 else f"{number} environments"
+
+
+def membership(inventory: Inventory) -> Iterator[str]:
+    """Each host belongs to exactly one environment, and an environment is also the group that holds its hosts."""
+    names = [environment.name for environment in inventory.environments()]
+    homeless = []
+    for host in inventory.hosts.values():
+        mine = host.environment
+        groups = [name for name in names if host.name in inventory.groups.get(name, ())]
+        if not mine:
+            homeless += [host.name] if "airflow_environment" not in host.broken else []
+        elif len(groups) > 1:
+            yield (
+                f"Host {host.name} belongs to {len(groups)} environments ({', '.join(groups)}): "
+                f"remove it from one of {', '.join(f'inventories/{name}/hosts.yml' for name in groups)}."
+            )
+        elif mine not in groups:
+            yield (
+                f"airflow_environment is {mine!r} on host {host.name}, which is not in group {mine}: set it only in "
+                f"inventories/{mine}/group_vars/{mine}/airflow.yml and list the host in inventories/{mine}/hosts.yml."
+            )
+    if homeless:
+        folder = f"inventories/{names[0] if len(names) == 1 else '<env>'}"
+        yield (
+            f"No environment holds {', '.join(homeless)}: list each host below the group of its environment in "
+            f"{folder}/hosts.yml or take it out of {folder}/topology.yml."
+        )
+
+
+def strangers(environment: Environment) -> Iterator[str]:
+    """No host may also be a host, or carry the address of a host, of an environment that was not loaded."""
+    loaded = {known.name for known in environment.inventory.environments()}
+    for other, hosts in environment.inventory.elsewhere.items():
+        if other in loaded:
+            continue
+        owners = {address: name for name, address in hosts.items() if address}
+        for host in environment.hosts:
+            address = str(host.variables.get("ansible_host", ""))
+            if host.name in hosts:
+                yield (
+                    f"Host {host.name} of {environment.name} is also a host of {other}: "
+                    f"remove it from {environment.hosts_file()} or from inventories/{other}/hosts.yml."
+                )
+            elif address in owners:
+                yield (
+                    f"Host {host.name} of {environment.name} has the address {address}, which "
+                    f"inventories/{other}/hosts.yml gives to {owners[address]} of {other}: "
+                    f"correct it in {environment.hosts_file()}."
+                )
+
+
+def addresses(environment: Environment) -> Iterator[str]:
+    """Two hosts never share one address and port."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, host in environment.inventory.hosts.items():
+        address = str(host.variables.get("ansible_host", name))
+        owner = owners.setdefault((address, str(host.variables.get("ansible_port", 22))), name)
+        if owner != name and host in environment.hosts:
+            yield f"Hosts {owner} and {name} have the same address {address}: correct it in {environment.hosts_file()}."
+
+
+def airflow_group(environment: Environment) -> Iterator[str]:
+    """Every host that runs a part of Airflow is in group airflow."""
+    for group in SERVICE_GROUPS:
+        missing = [name for name in environment.members(group) if name not in environment.members("airflow")]
+        if missing:
+            yield (
+                f"Group airflow lacks {', '.join(missing)} of group {group}: "
+                f"make {group} a child of airflow in {environment.topology()}."
+            )
+
+
+def group_sizes(environment: Environment) -> Iterator[str]:
+    """One database and one broker unless somebody else runs them, one scheduler, at least one worker and web server."""
+    where = f"of {environment.name}"
+    topology = environment.topology()
+    for group in ("metadata_db", "broker"):
+        members = environment.members(group)
+        if len(members) != 1 and not is_true(environment.value(f"{group}_external")):
+            yield (
+                f"Group {group} {where} holds {_listed(members)} and must hold exactly one: "
+                f"correct {topology}, or set {group}_external if somebody else runs it."
+            )
+    schedulers = environment.members("airflow_scheduler")
+    if len(schedulers) > 1:
+        yield (
+            f"Group airflow_scheduler {where} holds {_listed(schedulers)} and must hold exactly one, because Airflow "
+            f"takes no row locks on MariaDB and two schedulers queue the same task twice: correct {topology}."
+        )
+    for group in ("airflow_scheduler", "airflow_webserver", "airflow_worker"):
+        if not environment.members(group):
+            yield f"Group {group} {where} is empty and must hold at least one host: correct {topology}."
+
+
+def _listed(names: list[str]) -> str:
+    hosts = "host" if len(names) == 1 else "hosts"
+    return f"{len(names)} {hosts} ({', '.join(names)})" if names else "no host"
+
+
+def service_hosts(environment: Environment) -> Iterator[str]:
+    """The database and the broker that Airflow connects to are this environment's own."""
+    for group in ("metadata_db", "broker"):
+        name = f"{group}_host"
+        members = environment.members(group)
+        for value, where in environment.values(name):
+            other = _other_environment(environment, str(value))
+            if other:
+                yield f"{name} is {value}{where}, a host of {other}: correct it in {environment.file(name)}."
+            elif is_true(environment.value(f"{group}_external")):
+                continue
+            elif str(value) in ("localhost", "127.0.0.1", "::1") and len(environment.members("airflow")) > 1:
+                yield (
+                    f"{name} is {value}{where}, which is another machine on every host: "
+                    f"name the host of group {group} in {environment.file(name)}."
+                )
+            elif members and str(value) in {host.name for host in environment.hosts} - set(members):
+                yield (
+                    f"{name} is {value}{where}, but group {group} holds {', '.join(members)}: "
+                    f"correct {environment.file(name)} or {environment.topology()}."
+                )
+
+
+def _other_environment(environment: Environment, host: str) -> str:
+    loaded = {other.name: {one.name for one in other.hosts} for other in environment.inventory.environments()}
+    known = {**{name: set(hosts) for name, hosts in environment.inventory.elsewhere.items()}, **loaded}
+    if host in known[environment.name]:
+        return ""
+    return next((name for name, hosts in known.items() if host in hosts), "")
+
+
+def broken_templates(environment: Environment) -> Iterator[str]:
+    """Every value that the inventory gives can be worked out."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for host in environment.hosts:
+        for name, reason in host.broken.items():
+            reasons.setdefault((name, reason), []).append(host.name)
+    for (name, reason), hosts in reasons.items():
+        where = "" if len(hosts) == len(environment.hosts) else f" on {', '.join(hosts)}"
+        yield f"{name} cannot be worked out{where} ({reason}): correct it in {environment.file(name)}."
+
+
+def missing_values(environment: Environment) -> Iterator[str]:
+    """What has no default is set on every host: secrets in the vault, the rest in the file of its role.
+
+    A value that is given and not there waits for facts, or is told by another rule.
+    """
+    wanted = [*REQUIRED, *(name for name, cause in REQUIRED_WITH.items() if environment.value(cause))]
+    for name in wanted:
+        lacking = [
+            host.name
+            for host in environment.hosts
+            if host.variables.get(name) in (None, "") and (name in host.variables or name not in host.given)
+        ]
+        if lacking:
+            where = "" if len(lacking) == len(environment.hosts) else f" on {', '.join(lacking)}"
+            cause = f", which {REQUIRED_WITH[name]} needs," if name in REQUIRED_WITH else ""
+            kind = "Secret" if name in SECRETS else "Variable"
+            yield f"{kind} {name}{cause} is not set{where}: put it in {environment.file(name)}."
+
+
+def unequal_values(environment: Environment) -> Iterator[str]:
+    """What the hosts of one cluster must agree on is the same on all of them."""
+    for name in SAME_EVERYWHERE:
+        values = list(environment.values(name))
+        if len(values) > 1:
+            seen = "; ".join(f"{'a value' if name in SECRETS else repr(value)}{where}" for value, where in values)
+            yield (
+                f"{name} must be the same on all hosts of {environment.name}, it is {seen}: "
+                f"set it once in {environment.file(name)}."
+            )
+
+
+def unknown_variables(environment: Environment) -> Iterator[str]:
+    """A variable with the prefix of a role is an input of some role, else it is misspelt and would act nowhere."""
+    inputs = environment.inventory.inputs
+    prefixes = tuple(f"{role}_" for role in environment.inventory.roles)
+    given = dict.fromkeys(name for host in environment.hosts for name in sorted(host.given))
+    for name in given:
+        if name.startswith(prefixes) and name not in inputs and name not in SECRETS:
+            near = get_close_matches(name, inputs, n=1, cutoff=0.8)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            yield f"Variable {name} is known to no role{hint}: correct or remove it in {environment.file(name)}."
+
+
+def wrong_types(environment: Environment) -> Iterator[str]:
+    """Values have the type and are among the choices that the argument specs declare."""
+    given = dict.fromkeys(name for host in environment.hosts for name in sorted(host.given))
+    for name in given:
+        declared = environment.inventory.inputs.get(name)
+        for value, where in environment.values(name) if declared else ():
+            if declared is None or value is None:
+                continue
+            file = environment.file(name)
+            if not _fits(name, declared.kind, value):
+                quote = ", quote it" if name in SECRETS and isinstance(value, int | float) else ""
+                yield (
+                    f"{name} must be {NOUNS[declared.kind]}, it is {_noun(value)}{where}{quote}: correct it in {file}."
+                )
+            elif not _is_allowed(declared.choices, value) and name not in SECRETS:
+                yield f"{name} is {value!r}{where} and may be {' or '.join(declared.choices)}: correct it in {file}."
+
+
+def _is_allowed(choices: tuple[str, ...], value: object) -> bool:
+    """Choices of a list are those of its items."""
+    return not choices or all(str(item) in choices for item in (value if isinstance(value, list) else [value]))
+
+
+def _fits(name: str, kind: str, value: object) -> bool:
+    """Numbers pass for text, except as a secret: a password of digits loses its leading zeros unless it is quoted."""
+    return KINDS[kind](value) and not (name in SECRETS and kind == "str" and not isinstance(value, str))
+
+
+def _is_int(value: object) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, str) and value.lstrip("-").isdigit()
+    )
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool) or str(value).lower() in ("true", "false", "yes", "no")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+KINDS: dict[str, Callable[[object], bool]] = {
+    "str": _is_text,
+    "path": lambda value: isinstance(value, str),
+    "int": _is_int,
+    "float": lambda value: _is_int(value) or isinstance(value, float),
+    "bool": _is_bool,
+    "list": lambda value: isinstance(value, list),
+    "dict": lambda value: isinstance(value, dict),
+    "raw": lambda _: True,
+}
+NOUNS = {
+    "str": "text",
+    "path": "a path",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a dictionary",
+}
+
+
+def _noun(value: object) -> str:
+    if isinstance(value, bool):
+        return NOUNS["bool"]
+    for kind in (int, float, str, list, dict):
+        if isinstance(value, kind):
+            return NOUNS[kind.__name__]
+    return type(value).__name__
+
+
+ENVIRONMENT_RULES: tuple[EnvironmentRule, ...] = (
+    strangers,
+    addresses,
+    airflow_group,
+    group_sizes,
+    service_hosts,
+    broken_templates,
+    missing_values,
+    unequal_values,
+    unknown_variables,
+    wrong_types,
+)

@@ -1,0 +1,295 @@
+"""Rules on single values of an inventory: versions, paths, names, keys, ports, URLs and accounts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from airflow_ops.database_url import charset_mistake, masked_url
+from airflow_ops.inventory_model import Environment, Host, is_true
+
+PATH = re.compile(r"/[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*")
+COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+HOSTNAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+HOST_OR_ADDRESS = re.compile(f"{HOSTNAME.pattern}|[0-9a-fA-F:.]{{2,45}}")
+
+PATHS = (
+    "airflow_stack_root",
+    "airflow_home",
+    "airflow_dags_folder",
+    "airflow_log_folder",
+    "airflow_environment_file",
+    "airflow_python",
+)
+ACCOUNT_RULE = "an account name (a letter or _, then letters, digits, _ . -, at most 32)"
+NAMES: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("airflow_environment", COMPONENT, "a group name (letters, digits, . _ + -)"),
+    ("airflow_stack_version", COMPONENT, "one path component (letters, digits, . _ + -)"),
+    ("airflow_user", ACCOUNT, ACCOUNT_RULE),
+    ("airflow_group", ACCOUNT, ACCOUNT_RULE),
+    ("airflow_admin_user", ACCOUNT, ACCOUNT_RULE),
+    ("airflow_run_as_users", re.compile(r"[a-z_][a-z0-9_.-]{0,31}"), "an account name (small letters, digits, _ . -)"),
+    ("airflow_worker_queues", re.compile(r"[A-Za-z0-9_.-]{1,256}"), "a queue name (letters, digits, _ . -)"),
+    ("metadata_db_name", re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}"), "a database name (letters, digits, _, at most 64)"),
+    ("metadata_db_user", re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}"), "a database account (letters, digits, _ . -)"),
+    ("metadata_db_host", HOST_OR_ADDRESS, "a host name or an address"),
+    ("broker_host", HOST_OR_ADDRESS, "a host name or an address"),
+    ("broker_user", re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}"), "a broker account (letters, digits, _ . -)"),
+)
+BROKERS = {
+    "rabbitmq": (re.compile(r"[A-Za-z0-9_./-]{1,128}"), "a RabbitMQ vhost (letters, digits, _ . / -)"),
+    "redis": (re.compile(r"[0-9]|1[0-5]"), "the number of a Redis database (0 to 15)"),
+}
+# Every Ambari pack for Airflow ships these, so everybody knows them.
+PUBLIC_KEYS = frozenset({"mMGXRdfFpdUZDYmt8Ur1xVmspyOkYKtBlkv91dB8SVs=", "temporary_key"})
+UI_ROLES = ("Admin", "Op", "User", "Viewer")
+
+
+def version(environment: Environment) -> Iterator[str]:
+    """The Airflow version is one that this repository can install, and Airflow 3 does not run on MariaDB."""
+    supported = environment.inventory.versions
+    for value, where in environment.values("airflow_version"):
+        file = environment.file("airflow_version")
+        if str(value).startswith("3"):
+            yield (
+                f"airflow_version is {value!r}{where}, and Airflow 3 is refused on MariaDB, because its scheduler "
+                "crashes 60 seconds after every start there and the migration stops half way: "
+                f"set {' or '.join(supported)} in {file}."
+            )
+        elif str(value) not in supported:
+            yield f"airflow_version is {value!r}{where} and may be {' or '.join(supported)}: correct it in {file}."
+
+
+def paths(environment: Environment) -> Iterator[str]:
+    """Paths are absolute and hold nothing that a unit, a shell or sudoers reads otherwise.
+
+    A path that nobody gave follows from others, which are told instead.
+    """
+    for name in (name for name in PATHS if any(name in host.given for host in environment.hosts)):
+        for value, where in environment.values(name):
+            if not (PATH.fullmatch(str(value)) and not {".", ".."} & set(str(value).split("/"))):
+                yield (
+                    f"{name} is {value!r}{where} and must be an absolute path of letters, digits and . _ + - "
+                    f"without . or .. components: correct {environment.file(name)}."
+                )
+
+
+def names(environment: Environment) -> Iterator[str]:
+    """Names hold nothing that a unit, a shell, SQL or sudoers reads otherwise."""
+    for name, pattern, rule in NAMES:
+        for value, where in environment.values(name):
+            for item in value if isinstance(value, list) else [value]:
+                if item not in (None, "") and not pattern.fullmatch(str(item)):
+                    yield f"{name} is {item!r}{where} and must be {rule}: correct it in {environment.file(name)}."
+    for value, where in environment.values("airflow_stack_version"):
+        if value in (None, ""):
+            file = environment.file("airflow_stack_version")
+            yield f"airflow_stack_version is empty{where} and must be one path component: set it in {file}."
+    for host in environment.hosts:
+        if not HOSTNAME.fullmatch(host.name):
+            yield (
+                f"Host {host.name!r} is no host name (letters, digits, - and dots): rename it in "
+                f"{environment.hosts_file()} and {environment.topology()}."
+            )
+
+
+def accounts(environment: Environment) -> Iterator[str]:
+    """Tasks never run as root or as an admin, who has sudo: whoever may write a DAG would be root."""
+    admins = {
+        "root",
+        *(str(value) for name in ("airflow_admin_user", "ansible_user") for value, _ in environment.values(name)),
+    }
+    for name in ("airflow_user", "airflow_run_as_users"):
+        for value, where in environment.values(name):
+            for account in sorted(admins.intersection(map(str, value if isinstance(value, list) else [value]))):
+                yield f"{name} names {account}{where}, and then a DAG is root: correct it in {environment.file(name)}."
+
+
+def fernet_key(environment: Environment) -> Iterator[str]:
+    """The Fernet key, or each key of a rotation, is 32 bytes in URL-safe base64; its value is never shown."""
+    name = "airflow_config_fernet_key"
+    file = environment.file(name)
+    for value, where in environment.values(name):
+        for key in str(value or "").split(",") if value else ():
+            fault = fernet_fault(key)
+            if fault:
+                yield (
+                    f"{name} is no Fernet key{where}, {fault}: put 32 random bytes in URL-safe base64 "
+                    f"(44 characters) in {file}."
+                )
+    for name in ("airflow_config_fernet_key", "airflow_config_secret_key"):
+        for value, where in environment.values(name):
+            if str(value) in PUBLIC_KEYS:
+                yield f"{name} is a key that Ambari packs publish as their default{where}: put your own in {file}."
+
+
+def fernet_fault(key: str) -> str:
+    """Return what is wrong with the shape of a Fernet key, or ''."""
+    try:
+        size = len(base64.b64decode(key.encode(), altchars=b"-_", validate=True))
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        return f"its {len(key)} characters are not URL-safe base64"
+    return "" if size == 32 else f"its {len(key)} characters stand for {size} bytes"
+
+
+def broker(environment: Environment) -> Iterator[str]:
+    """The broker is one that the role knows, and its vhost has the form of that broker."""
+    for kind, where in environment.values("broker_kind"):
+        if kind in (None, ""):
+            continue
+        if str(kind) not in BROKERS:
+            file = environment.file("broker_kind")
+            yield f"broker_kind is {kind!r}{where} and may be {' or '.join(BROKERS)}: correct it in {file}."
+            continue
+        pattern, rule = BROKERS[str(kind)]
+        for vhost, place in environment.values("broker_vhost"):
+            if vhost not in (None, "") and not pattern.fullmatch(str(vhost)):
+                file = environment.file("broker_vhost")
+                yield f"broker_vhost is {vhost!r}{place} and must be {rule}: correct it in {file}."
+
+
+def database_urls(environment: Environment) -> Iterator[str]:
+    """A database URL never carries the manual's /charset=, which would name a database."""
+    sources = {
+        "airflow_config_parameters": lambda value: [value.get("sql_alchemy_conn")],
+        "airflow_config_settings": _urls_of_settings,
+        "airflow_config_host_settings": _urls_of_settings,
+    }
+    for name, urls in sources.items():
+        for value, where in environment.values(name):
+            for url in urls(value) if isinstance(value, Mapping) else []:
+                correction = charset_mistake(str(url)) if url else None
+                if correction:
+                    yield (
+                        f"sql_alchemy_conn in {name} ends with /charset=, which names a database of that name{where}: "
+                        f"write {masked_url(correction)} in {environment.file(name)}."
+                    )
+
+
+def _urls_of_settings(settings: Mapping[str, Any]) -> list[Any]:
+    sections = [settings.get(section) for section in ("database", "core")]
+    return [section.get("sql_alchemy_conn") for section in sections if isinstance(section, Mapping)]
+
+
+def port_ranges(environment: Environment) -> Iterator[str]:
+    """Every variable that ends in _port is a port."""
+    ports = {name: None for host in environment.hosts for name in sorted(host.variables) if name.endswith("_port")}
+    for name in ports:
+        for value, where in environment.values(name):
+            if value not in (None, "") and _port(value) is None:
+                file = environment.file(name)
+                yield f"{name} is {value!r}{where} and must be a port from 1 to 65535: correct it in {file}."
+
+
+def _port(value: object) -> int | None:
+    number = int(str(value)) if str(value).isdecimal() else 0
+    return number if 1 <= number <= 65535 else None
+
+
+def duties(environment: Environment, host: Host) -> list[tuple[int, str, str]]:
+    """Return what listens on a host: (port, service, variable or option that sets the port)."""
+    found = []
+    for group, service, port, source in (
+        ("metadata_db", "MariaDB", host.variables.get("metadata_db_port"), "metadata_db_port"),
+        ("broker", "the broker", host.variables.get("broker_port"), "broker_port"),
+        ("airflow_webserver", "the web server", *_option(host, "webserver", "web_server_port", 8080)),
+        ("airflow_worker", "the worker's log server", *_option(host, "logging", "worker_log_server_port", 8793)),
+        ("airflow_triggerer", "the triggerer's log server", *_option(host, "logging", "trigger_log_server_port", 8794)),
+        (
+            "airflow_scheduler",
+            "the scheduler's health server",
+            *_option(host, "scheduler", "scheduler_health_check_server_port", 8974),
+        ),
+    ):
+        external = is_true(host.variables.get(f"{group}_external"))
+        number = _port(port)
+        if host.name in environment.members(group) and number and not external:
+            found.append((number, service, source))
+    return found
+
+
+def _option(host: Host, section: str, option: str, default: int) -> tuple[object, str]:
+    """Return an option of airflow.cfg as the inventory sets it, strongest layer first."""
+    for layer in ("airflow_config_parameters", "airflow_config_host_settings", "airflow_config_settings"):
+        settings = host.variables.get(layer)
+        sections = settings if isinstance(settings, Mapping) else {}
+        part = sections if layer == "airflow_config_parameters" else sections.get(section)
+        if isinstance(part, Mapping) and part.get(option) is not None:
+            return part[option], f"{option} of {layer}"
+    return default, option
+
+
+def shared_ports(environment: Environment) -> Iterator[str]:
+    """No two services of one host listen on the same port."""
+    for host in environment.hosts:
+        listening = [(22, "sshd", "ansible_port"), *duties(environment, host)]
+        for port, count in Counter(port for port, _, _ in listening).items():
+            if count > 1:
+                rivals = [(service, source) for number, service, source in listening if number == port]
+                yield (
+                    f"Port {port} is given to {' and '.join(service for service, _ in rivals)} on host {host.name}: "
+                    f"change {' or '.join(source for _, source in rivals if source != 'ansible_port')} "
+                    f"in inventories/{environment.name}/group_vars/{environment.name}/."
+                )
+
+
+def ui_users(environment: Environment) -> Iterator[str]:
+    """Every UI account has a name, a known role and a password, and none is listed twice."""
+    users = _entries(environment.value("airflow_ui_users"))
+    file = environment.file("airflow_ui_users")
+    yield from _without_password(environment, users, "username", "airflow_ui_users", "airflow_ui_passwords")
+    for user in users:
+        if user.get("role", "Viewer") not in UI_ROLES:
+            yield (
+                f"airflow_ui_users gives {user.get('username')!r} the role {user.get('role')!r}, which may be "
+                f"{' or '.join(UI_ROLES)}: correct it in {file}."
+            )
+    for field in ("username", "email"):
+        for value, count in Counter(str(user[field]) for user in users if user.get(field)).items():
+            if count > 1:
+                yield f"airflow_ui_users has {field} {value!r} {count} times: keep one in {file}."
+
+
+def database_clients(environment: Environment) -> Iterator[str]:
+    """Every database client has a password."""
+    clients = _entries(environment.value("metadata_db_clients"))
+    yield from _without_password(environment, clients, "name", "metadata_db_clients", "metadata_db_client_passwords")
+
+
+def _entries(value: object) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _without_password(
+    environment: Environment, entries: list[Mapping[str, Any]], key: str, listing: str, passwords: str
+) -> Iterator[str]:
+    known = environment.value(passwords)
+    vault = environment.file(passwords)
+    for number, entry in enumerate(entries, 1):
+        name = str(entry.get(key) or "")
+        if not name:
+            yield f"Entry {number} of {listing} has no {key}: add it in {environment.file(listing)}."
+        elif isinstance(known, Mapping) and not known.get(name):
+            yield f"{listing} lists {name!r}, who has no password: add it to {passwords} in {vault}."
+        elif isinstance(known, Mapping) and not isinstance(known[name], str):
+            yield f"The password of {name!r} in {passwords} is no text: quote it in {vault}."
+
+
+VALUE_RULES: tuple[Callable[[Environment], Iterator[str]], ...] = (
+    version,
+    paths,
+    names,
+    accounts,
+    fernet_key,
+    broker,
+    database_urls,
+    port_ranges,
+    shared_ports,
+    ui_users,
+    database_clients,
+)

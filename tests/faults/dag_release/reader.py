@@ -1,0 +1,77 @@
+"""Runs on a host through all fault tests: it reads the live tree as Airflow does and writes down whatever is wrong.
+
+Once a pass the link is resolved; then every file must be there, owned as it should be, parse, and be of one release.
+Between the passes the link alone is looked at often: it must lead somewhere in every moment.
+"""
+
+import ast
+import json
+import os
+import pwd
+import sys
+import time
+from pathlib import Path
+
+PASS = 0.2  # seconds between two passes
+LOOK = 0.002  # seconds between two looks at the link
+MARK = "# release: "
+
+
+def release_of(path: Path) -> "str | None":
+    """Return the release that a file says it is of; a file that does not parse is an error."""
+    if path.suffix == ".py":
+        text = path.read_text("utf-8")
+        ast.parse(text, str(path))
+        first = text.partition("\n")[0]
+        return first[len(MARK) :] if first.startswith(MARK) else None
+    if path.suffix == ".json":
+        return str(json.loads(path.read_text("utf-8"))["release"])
+    path.stat()
+    return None
+
+
+def read(link: Path, owner: int) -> "list[str]":
+    """Return what is wrong with the live tree."""
+    root = link.parent / link.readlink()
+    files = [Path(folder) / name for folder, _, names in os.walk(root) for name in names]
+    wrong = [f"{path} is owned by {path.stat().st_uid}" for path in files if path.stat().st_uid != owner]
+    releases = {path: release_of(path) for path in files if "__pycache__" not in path.parts}
+    seen = {release for release in releases.values() if release}
+    if len(seen) != 1:
+        wrong.append(f"{root} is of {len(seen)} releases: {sorted(seen)}")
+    marked = sum(release is not None for release in releases.values())
+    promised = json.loads((root / "COUNT.json").read_text("utf-8"))["files"]
+    if marked != promised:
+        wrong.append(f"{root} has {marked} files of {promised}")
+    return wrong
+
+
+def one_pass(link: Path, owner: int) -> "list[str]":
+    """Read the tree, then look at the link until the next pass is due."""
+    try:
+        wrong = read(link, owner)
+        until = time.monotonic() + PASS
+        while time.monotonic() < until:
+            link.stat()
+            time.sleep(LOOK)
+    except (OSError, SyntaxError, ValueError, KeyError) as error:
+        return [repr(error)]
+    return wrong
+
+
+def main() -> None:
+    """Read for ever; the findings and the number of passes go to the folder named on the command line."""
+    link, folder, account = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    owner, passes = pwd.getpwnam(account).pw_uid, 0
+    while True:
+        wrong = one_pass(link, owner)
+        passes += 1
+        if wrong:
+            with (folder / "wrong").open("a") as file:
+                file.writelines(f"{time.strftime('%T')} {line}\n" for line in wrong)
+        (folder / ".passes").write_text(f"{passes}\n")
+        (folder / ".passes").replace(folder / "passes")
+
+
+if __name__ == "__main__":
+    main()

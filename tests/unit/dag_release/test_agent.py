@@ -1,0 +1,295 @@
+"""What a host does with a release: look, stage, switch, go back, prune; on this machine's own file system."""
+
+import grp
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_ops.dag_release.agent import behind, live, look, stage
+from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids
+from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+
+OLD = "20260101T000000Z-000000000001"
+NEW = "20260102T000000Z-000000000002"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "dags", grp.getgrgid(os.getgid()).gr_name)
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def staged(place: Place, release: str, files: dict[str, str], unmanaged: str = "carry") -> dict[str, Any]:
+    """Stage a release as a run does and seal it; return what was carried and kept."""
+    stage.begin(place, release, 0, 0)
+    write(place.staging(release), files)
+    verified = {entry.path: entry for entry in stage.verify(place.staging(release))}
+    report = stage.carry(place, release, unmanaged, verified)
+    fields = {"id": release, "digest": digest(verified.values()), "carried": report["carried"]}
+    stage.seal(place, release, fields, verified)
+    return report
+
+
+def delivered(place: Place, release: str, files: dict[str, str], unmanaged: str = "carry") -> dict[str, Any]:
+    report = staged(place, release, files, unmanaged)
+    live.activate(place, release)
+    live.commit(place, release)
+    return report
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {entry.path: (folder / entry.path).read_text() for entry in scan(folder)}
+
+
+def test_a_first_release_on_a_host_that_has_nothing(place: Place) -> None:
+    delivered(place, NEW, {"a.py": "1"})
+    seen = look.look(place, files=True)
+    assert (seen["live"], seen["committed"], seen["edited"], seen["unmanaged"]) == (NEW, True, [], [])
+    assert [entry[0] for entry in seen["files"]] == ["a.py"]
+    assert place.dags.readlink() == place.release(NEW)
+
+
+def test_an_empty_dags_folder_leaves_nothing_behind(place: Place) -> None:
+    write(place.dags, {"__pycache__/x.pyc": ""})
+    delivered(place, NEW, {"a.py": "1"})
+    assert sorted(path.name for path in place.releases.iterdir()) == [NEW, f"{NEW}.json"]
+
+
+def test_a_plain_folder_becomes_a_release_and_its_files_are_carried(place: Place) -> None:
+    write(place.dags, {"a.py": "by hand", "sub/own.sh": "own"})
+    report = delivered(place, NEW, {"a.py": "1"})
+    adopted, new = release_ids(place)
+    assert (adopted < new, report) == (True, {"carried": ["sub/own.sh"], "kept": []})
+    assert content(place.release(adopted)) == {"a.py": "by hand", "sub/own.sh": "own"}
+    assert content(place.dags) == {"a.py": "1", "sub/own.sh": "own"}
+    seen = look.look(place)
+    assert (seen["unmanaged"], seen["carried"], seen["edited"]) == (["sub/own.sh"], ["sub/own.sh"], [])
+
+
+def test_after_a_way_back_to_it_an_adopted_folder_is_what_it_was_the_first_time(place: Place) -> None:
+    write(place.dags, {"a.py": "by hand", "own.sh": "own"})
+    delivered(place, OLD, {"a.py": "1"})
+    adopted = release_ids(place)[0]
+    live.activate(place, adopted)
+    assert (look.look(place)["edited"], look.look(place)["by_hand"]) == ([], True)
+    assert stage.keep_all(place, OLD) == {"kept": []}
+    report = delivered(place, NEW, {"a.py": "2"})
+    assert report == {"carried": ["own.sh"], "kept": []}
+    assert content(place.dags) == {"a.py": "2", "own.sh": "own"}
+
+
+def test_carried_files_are_outside_the_digest_and_travel_on(place: Place) -> None:
+    write(place.dags, {"own.sh": "own"})
+    delivered(place, OLD, {"a.py": "1"})
+    assert look.look(place)["digest"] == digest([Entry("a.py", "file", scan_hash(place, "a.py"))])
+    delivered(place, NEW, {"a.py": "2"})
+    assert content(place.dags) == {"a.py": "2", "own.sh": "own"}
+
+
+def scan_hash(place: Place, name: str) -> str:
+    (found,) = [entry.content for entry in scan(place.dags.resolve()) if entry.path == name]
+    return found
+
+
+def test_files_that_are_dropped_are_kept_aside(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    write(place.dags, {"new.py": "by hand"})
+    report = delivered(place, NEW, {"a.py": "1"}, unmanaged="drop")
+    (kept,) = report["kept"]
+    assert (report["carried"], Path(kept).read_text(), content(place.dags)) == ([], "by hand", {"a.py": "1"})
+
+
+def test_an_edit_in_place_is_found_and_kept_aside_once(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1", "b.py": "1", "c.py": "1"})
+    write(place.dags, {"a.py": "edited", "b.py": "same as the new one"})
+    (place.dags / "c.py").unlink()
+    seen = look.look(place)
+    assert (seen["edited"], seen["missing"]) == (["a.py", "b.py"], ["c.py"])
+    new = {"a.py": "2", "b.py": "same as the new one", "c.py": "1"}
+    first, second = staged(place, NEW, new), staged(place, NEW, new)
+    assert first == second
+    (kept,) = first["kept"]
+    assert Path(kept).read_text() == "edited"
+    assert Path(kept).parent == place.kept(OLD)
+
+
+def test_an_older_release_shares_no_inode_with_the_live_one(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    delivered(place, NEW, {"a.py": "1"})
+    write(place.dags, {"a.py": "edited"})
+    assert content(place.release(OLD)) == {"a.py": "1"}
+
+
+@pytest.mark.parametrize("before", ["nothing", "folder", "empty folder", "release"])
+def test_what_is_not_committed_is_put_back(place: Place, before: str) -> None:
+    if before == "release":
+        delivered(place, OLD, {"a.py": "old"})
+    elif before != "nothing":
+        write(place.dags, {"a.py": "old"} if before == "folder" else {"__pycache__/x": ""})
+    was = content(place.dags) if place.dags.is_dir() else None
+    staged(place, NEW, {"a.py": "new"})
+    report, undo = live.activate(place, NEW)
+    assert (report["atomic"], content(place.dags)) == (True, {"a.py": "new"})
+    undo()
+    assert (content(place.dags) if place.dags.is_dir() else None) == was
+    assert place.is_folder() is ("folder" in before)
+    assert release_ids(place) == ([OLD] if before == "release" else [])
+    stage.clean(place)
+    left = {path.name for path in place.releases.iterdir()}
+    assert left == ({OLD, f"{OLD}.json"} if before == "release" else set())
+
+
+@pytest.mark.parametrize("before", ["folder", "empty folder"])
+def test_without_an_exchange_of_names_it_works_and_says_what_it_costs(
+    place: Place, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "exchange", lambda one, other: False)
+    write(place.dags, {"a.py": "old"} if before == "folder" else {"__pycache__/x": ""})
+    was = content(place.dags)
+    staged(place, NEW, {"a.py": "new"})
+    report, undo = live.activate(place, NEW)
+    assert (report["atomic"], content(place.dags)) == (False, {"a.py": "new"})
+    undo()
+    assert (content(place.dags), place.is_folder()) == (was, True)
+
+
+def test_an_adoption_that_was_killed_in_its_middle_loses_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(place.dags, {"own.py": "own"})
+    staged(place, OLD, {"a.py": "1"})
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if self == place.new_link and not self.is_symlink():
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        live.activate(place, OLD)
+    monkeypatch.undo()
+    assert not look.look(place)["committed"]
+    delivered(place, NEW, {"a.py": "1"})
+    assert content(place.dags) == {"a.py": "1", "own.py": "own"}
+    adopted = [name for name in release_ids(place) if live.adopted(place, name)]
+    assert [content(place.release(name)) for name in adopted] == [{"own.py": "own"}]
+
+
+def test_a_release_that_was_changed_is_found_before_it_becomes_live_again(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1", "b.py": "1"})
+    delivered(place, NEW, {"a.py": "2"})
+    assert look.prove(place, OLD)["wrong"] == []
+    write(place.release(OLD), {"a.py": "x"})
+    (place.release(OLD) / "b.py").unlink()
+    assert look.prove(place, OLD)["wrong"] == ["a.py", "b.py"]
+    assert look.prove(place, "20250101T000000Z-000000000000") == {"digest": None, "wrong": []}
+
+
+def test_a_link_to_elsewhere_is_refused(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    place.dags.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AgentError, match="elsewhere and not to a release"):
+        look.look(place)
+
+
+def test_a_host_can_be_levelled_to_a_release_that_it_had_before(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    delivered(place, NEW, {"a.py": "2"})
+    delivered(place, OLD, {"a.py": "1"})
+    assert (place.live_id(), content(place.dags), release_ids(place)) == (OLD, {"a.py": "1"}, [OLD, NEW])
+    assert look.prove(place, OLD)["wrong"] == []
+
+
+def test_a_tree_that_was_changed_after_its_proof_is_not_sealed(place: Place) -> None:
+    stage.begin(place, NEW, 0, 0)
+    write(place.staging(NEW), {"a.py": "1"})
+    verified = {entry.path: entry for entry in stage.verify(place.staging(NEW))}
+    write(place.staging(NEW), {"a.py": "2"})
+    with pytest.raises(AgentError, match="was changed after it was verified"):
+        stage.seal(place, NEW, {"digest": digest(verified.values()), "carried": []}, verified)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "sentence"),
+    [(1 << 60, 0, "MiB free, the release needs"), (0, 1 << 60, "inodes free and the release needs")],
+)
+def test_room_is_looked_at_before_anything_travels(place: Place, size: int, count: int, sentence: str) -> None:
+    if count and not os.statvfs(place.dags.parent).f_files:
+        pytest.skip("this file system does not count inodes")
+    with pytest.raises(AgentError, match=sentence):
+        stage.begin(place, NEW, size, count)
+
+
+@pytest.mark.parametrize(
+    ("oldest_first", "live_one", "keep", "removed"),
+    [
+        pytest.param("12", "2", 2, "", id="within the limit"),
+        pytest.param("123", "3", 1, "1", id="the one before stays"),
+        pytest.param("1234", "1", 2, "23", id="a live release that is the oldest stays"),
+        pytest.param("1234", "4", 3, "1", id="the newest stay"),
+        pytest.param("1234", "3", 1, "1", id="after a rollback both ways stay open"),
+        pytest.param("12345", "5", 2, "123", id="all but two"),
+        pytest.param("12389", "9", 2, "123", id="the young ones stay by number"),
+        pytest.param("1789", "9", 2, "1", id="the young ones stay by age"),
+        pytest.param("", None, 1, "", id="none"),
+    ],
+)
+def test_prune(oldest_first: str, live_one: str | None, keep: int, removed: str) -> None:
+    assert live.releases_to_remove(list(oldest_first), live_one, keep, young="7") == list(removed)
+
+
+@given(st.lists(st.integers(0, 99), unique=True), st.integers(0, 99), st.integers(0, 9), st.integers(0, 99))
+def test_prune_never_takes_the_live_release_the_one_before_or_a_young_one(
+    numbers: list[int], at: int, keep: int, young: int
+) -> None:
+    have = sorted(f"{number:02}" for number in numbers)
+    live_one = have[at % len(have)] if have else None
+    removed = live.releases_to_remove(have, live_one, keep, f"{young:02}")
+    left = [name for name in have if name not in removed]
+    assert live_one in left or live_one is None
+    assert not [name for name in removed if name >= f"{young:02}"]
+    assert [name for name in have if live_one and name < live_one][-1:] == [
+        name for name in left if live_one and name < live_one
+    ][-1:]
+    assert len(left) >= min(keep, len(have))
+
+
+def test_pruning_leaves_adopted_folders_and_kept_files(place: Place) -> None:
+    write(place.dags, {"own.py": "own"})
+    delivered(place, OLD, {"a.py": "1"})
+    write(place.dags, {"a.py": "edited"})
+    names = [f"2026020{day}T000000Z-00000000000{day}" for day in range(1, 5)]
+    for name in names:
+        delivered(place, name, {"a.py": name})
+    removed = live.prune(place, keep=1, young="21000101T000000Z")["removed"]
+    assert removed == [OLD, *names[:2]]
+    assert place.kept(OLD).is_dir()
+    assert not place.release(OLD).exists()
+    assert live.adopted(place, release_ids(place)[0])
+
+
+def test_a_manifest_is_what_was_written(place: Place) -> None:
+    place.make_releases()
+    manifest = Manifest({"id": NEW, "source": "한글"}, {"a\udcff": Entry("a\udcff", "file", "0", "1:2:3:4")})
+    manifest.write(place, place.manifest(NEW))
+    assert Manifest.read(place.manifest(NEW)) == manifest
+    assert "한글" in place.manifest(NEW).read_text("utf-8", "surrogateescape")
+
+
+def test_hosts_that_are_behind_are_remembered(place: Place) -> None:
+    assert behind.record(place, {"a": {"why": "x"}, "b": {"why": "y"}}, []) == {
+        "behind": {"a": {"why": "x"}, "b": {"why": "y"}}
+    }
+    behind.record(place, {}, ["a"])
+    assert behind.read(place) == {"b": {"why": "y"}}
+    assert json.loads((place.releases / "behind.json").read_text()) == {"b": {"why": "y"}}

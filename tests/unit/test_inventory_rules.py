@@ -1,0 +1,431 @@
+"""What an inventory must satisfy: a good one has no finding, and each fault has its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_ops.inventory_model import Host, Input, Inventory
+from airflow_ops.inventory_rules import findings
+
+FERNET = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+GROUP_VARS = "inventories/dev/group_vars/dev"
+GROUPS = {
+    "dev": ["mn01d", "dn01d"],
+    "metadata_db": ["mn01d"],
+    "broker": ["mn01d"],
+    "airflow_scheduler": ["mn01d"],
+    "airflow_webserver": ["mn01d"],
+    "airflow_triggerer": ["mn01d"],
+    "airflow_worker": ["dn01d"],
+    "airflow": ["mn01d", "dn01d"],
+}
+GOOD: dict[str, Any] = {
+    "airflow_environment": "dev",
+    "airflow_version": "2.11.2",
+    "airflow_stack_root": "/usr/hmg",
+    "airflow_stack_version": "2.2.1.0-552",
+    "airflow_home": "/usr/hmg/2.2.1.0-552/airflow",
+    "airflow_user": "airflow",
+    "airflow_run_as_users": ["etl"],
+    "metadata_db_host": "mn01d",
+    "metadata_db_port": 3306,
+    "metadata_db_name": "airflow",
+    "metadata_db_user": "airflow",
+    "metadata_db_password": "db-marker-secret",
+    "broker_kind": "rabbitmq",
+    "broker_host": "mn01d",
+    "broker_port": 5672,
+    "broker_vhost": "airflow",
+    "broker_user": "airflow",
+    "broker_password": "broker-marker-secret",
+    "airflow_config_fernet_key": FERNET,
+    "airflow_config_secret_key": "secret-key-marker",
+    "airflow_ui_users": [{"username": "admin", "role": "Admin", "email": "admin@example.com"}],
+    "airflow_ui_passwords": {"admin": "ui-marker-secret"},
+}
+ADDRESSES = {"mn01d": "192.0.2.111", "dn01d": "192.0.2.121"}
+INPUTS = {
+    **{name: Input() for name in GOOD},
+    "metadata_db_port": Input("int"),
+    "airflow_pools": Input("list"),
+    "airflow_create_account": Input("bool"),
+    "airflow_ui_users": Input("list"),
+    "airflow_ui_passwords": Input("dict"),
+    "airflow_run_as_users": Input("list"),
+    "airflow_config_settings": Input("dict"),
+    "airflow_install_source": Input("str", ("wheelhouse", "index")),
+    "dag_release_keep": Input("int"),
+}
+ROLES = frozenset(
+    {"airflow", "airflow_config", "airflow_install", "airflow_ui", "metadata_db", "broker", "dag_release"}
+)
+MISSING = object()
+
+
+def inventory(
+    variables: Mapping[str, Any] | None = None,
+    groups: Mapping[str, list[str]] | None = None,
+    one: Mapping[str, Mapping[str, Any]] | None = None,
+    **fields: Any,
+) -> Inventory:
+    """Return the good inventory of dev with changes; MISSING removes a variable."""
+    all_groups = {**GROUPS, **(groups or {})}
+    names = dict.fromkeys(name for members in all_groups.values() for name in members)
+    hosts: dict[str, Host] = {}
+    for name in names:
+        changed = {**(variables or {}), **((one or {}).get(name, {}))}
+        merged = {**GOOD, "ansible_host": ADDRESSES.get(name, f"192.0.2.{len(hosts) + 200}"), **changed}
+        values = {key: value for key, value in merged.items() if value is not MISSING}
+        hosts[name] = Host(name, values, frozenset(values) - {"ansible_host"})
+    return Inventory(hosts, all_groups, INPUTS, ROLES, ("2.11.2",), **fields)
+
+
+def with_broken(reason: str) -> Inventory:
+    """Return an inventory with a template that fails on one host."""
+    good = inventory(one={"dn01d": {"metadata_db_host": MISSING}})
+    one = good.hosts["dn01d"]
+    host = replace(one, given=one.given | {"metadata_db_host"}, broken={"metadata_db_host": reason})
+    return replace(good, hosts={**good.hosts, "dn01d": host})
+
+
+def two_environments() -> Inventory:
+    """Return dev and a small prod together."""
+    prod = {"mn01p": {"airflow_environment": "prod", "metadata_db_host": "mn01p", "broker_host": "mn01p"}}
+    return inventory(
+        groups={**{name: [*members, "mn01p"] for name, members in GROUPS.items() if name != "dev"}, "prod": ["mn01p"]},
+        one=prod,
+    )
+
+
+def test_a_good_inventory_has_no_finding() -> None:
+    assert findings(inventory()) == []
+
+
+def test_two_good_environments_have_no_finding_where_two_are_worked_on() -> None:
+    assert findings(two_environments(), expected=2) == []
+
+
+BAD: dict[str, tuple[Inventory, str]] = {
+    "two environments": (
+        two_environments(),
+        "This play works on one environment and the inventory holds 2 (dev, prod): "
+        "name one only with -i or ANSIBLE_INVENTORY.",
+    ),
+    "host without environment": (
+        inventory(one={"dn01d": {"airflow_environment": ""}}, groups={"airflow_worker": ["mn01d"]}),
+        "No environment holds dn01d: list each host below the group of its environment in "
+        "inventories/dev/hosts.yml or take it out of inventories/dev/topology.yml.",
+    ),
+    "environment is no group of the host": (
+        inventory(groups={"dev": ["mn01d"]}),
+        "airflow_environment is 'dev' on host dn01d, which is not in group dev: set it only in "
+        f"{GROUP_VARS}/airflow.yml and list the host in inventories/dev/hosts.yml.",
+    ),
+    "host of prod in dev": (
+        inventory(elsewhere={"prod": {"dn01d": "192.0.2.11"}}),
+        "Host dn01d of dev is also a host of prod: remove it from inventories/dev/hosts.yml or from "
+        "inventories/prod/hosts.yml.",
+    ),
+    "address of prod in dev": (
+        inventory(elsewhere={"prod": {"dn01p": "192.0.2.121"}}),
+        "Host dn01d of dev has the address 192.0.2.121, which inventories/prod/hosts.yml gives to dn01p of prod: "
+        "correct it in inventories/dev/hosts.yml.",
+    ),
+    "database of prod in dev": (
+        inventory({"metadata_db_host": "mn01p"}, elsewhere={"prod": {"mn01p": "192.0.2.11"}}),
+        f"metadata_db_host is mn01p, a host of prod: correct it in {GROUP_VARS}/metadata_db.yml.",
+    ),
+    "duplicate address": (
+        inventory({"ansible_host": "192.0.2.111"}),
+        "Hosts mn01d and dn01d have the same address 192.0.2.111: correct it in inventories/dev/hosts.yml.",
+    ),
+    "no database": (
+        inventory(groups={"metadata_db": []}),
+        "Group metadata_db of dev holds no host and must hold exactly one: correct inventories/dev/topology.yml, "
+        "or set metadata_db_external if somebody else runs it.",
+    ),
+    "two databases": (
+        inventory(groups={"metadata_db": ["mn01d", "dn01d"]}),
+        "Group metadata_db of dev holds 2 hosts (mn01d, dn01d) and must hold exactly one: correct "
+        "inventories/dev/topology.yml, or set metadata_db_external if somebody else runs it.",
+    ),
+    "no broker": (
+        inventory(groups={"broker": []}),
+        "Group broker of dev holds no host and must hold exactly one: correct inventories/dev/topology.yml, "
+        "or set broker_external if somebody else runs it.",
+    ),
+    "two schedulers": (
+        inventory(groups={"airflow_scheduler": ["mn01d", "dn01d"]}),
+        "Group airflow_scheduler of dev holds 2 hosts (mn01d, dn01d) and must hold exactly one, because Airflow takes "
+        "no row locks on MariaDB and two schedulers queue the same task twice: correct inventories/dev/topology.yml.",
+    ),
+    "no worker": (
+        inventory(groups={"airflow_worker": []}),
+        "Group airflow_worker of dev is empty and must hold at least one host: correct inventories/dev/topology.yml.",
+    ),
+    "no web server": (
+        inventory(groups={"airflow_webserver": []}),
+        "Group airflow_webserver of dev is empty and must hold at least one host: correct "
+        "inventories/dev/topology.yml.",
+    ),
+    "worker outside group airflow": (
+        inventory(groups={"airflow": ["mn01d"]}),
+        "Group airflow lacks dn01d of group airflow_worker: make airflow_worker a child of airflow in "
+        "inventories/dev/topology.yml.",
+    ),
+    "database elsewhere in the cluster": (
+        inventory({"metadata_db_host": "dn01d"}),
+        "metadata_db_host is dn01d, but group metadata_db holds mn01d: correct "
+        f"{GROUP_VARS}/metadata_db.yml or inventories/dev/topology.yml.",
+    ),
+    "localhost as broker": (
+        inventory({"broker_host": "localhost"}),
+        "broker_host is localhost, which is another machine on every host: name the host of group broker in "
+        f"{GROUP_VARS}/broker.yml.",
+    ),
+    "template that fails": (
+        with_broken("'mn' is undefined"),
+        "metadata_db_host cannot be worked out on dn01d ('mn' is undefined): correct it in "
+        f"{GROUP_VARS}/metadata_db.yml.",
+    ),
+    "missing secret": (
+        inventory({"metadata_db_password": MISSING}),
+        f"Secret metadata_db_password is not set: put it in {GROUP_VARS}/vault.yml.",
+    ),
+    "empty secret": (
+        inventory({"airflow_config_secret_key": ""}),
+        f"Secret airflow_config_secret_key is not set: put it in {GROUP_VARS}/vault.yml.",
+    ),
+    "missing value on one host": (
+        inventory(one={"dn01d": {"broker_host": MISSING}}),
+        f"Variable broker_host is not set on dn01d: put it in {GROUP_VARS}/broker.yml.",
+    ),
+    "missing mail password": (
+        inventory({"airflow_config_smtp_user": "mail"}),
+        "Secret airflow_config_smtp_password, which airflow_config_smtp_user needs, is not set: "
+        f"put it in {GROUP_VARS}/vault.yml.",
+    ),
+    "hosts that disagree": (
+        inventory(one={"dn01d": {"metadata_db_port": 3307}}),
+        "metadata_db_port must be the same on all hosts of dev, it is 3306 on mn01d; 3307 on dn01d: "
+        f"set it once in {GROUP_VARS}/metadata_db.yml.",
+    ),
+    "secrets that disagree": (
+        inventory(one={"dn01d": {"airflow_config_secret_key": "another-secret-key"}}),
+        "airflow_config_secret_key must be the same on all hosts of dev, it is a value on mn01d; a value on dn01d: "
+        f"set it once in {GROUP_VARS}/vault.yml.",
+    ),
+    "misspelt variable": (
+        inventory({"dag_release_kep": 3}),
+        "Variable dag_release_kep is known to no role (did you mean dag_release_keep?): correct or remove it in "
+        f"{GROUP_VARS}/dag_release.yml.",
+    ),
+    "variable of nobody": (
+        inventory({"broker_colour": "red"}),
+        f"Variable broker_colour is known to no role: correct or remove it in {GROUP_VARS}/broker.yml.",
+    ),
+    "wrong type": (
+        inventory({"airflow_pools": {"etl": 3}}),
+        f"airflow_pools must be a list, it is a dictionary: correct it in {GROUP_VARS}/airflow.yml.",
+    ),
+    "number as password": (
+        inventory({"broker_password": 12345678}),
+        f"broker_password must be text, it is a whole number, quote it: correct it in {GROUP_VARS}/vault.yml.",
+    ),
+    "wrong choice": (
+        inventory({"airflow_install_source": "whelhouse"}),
+        "airflow_install_source is 'whelhouse' and may be wheelhouse or index: correct it in "
+        f"{GROUP_VARS}/airflow_install.yml.",
+    ),
+    "airflow 3": (
+        inventory({"airflow_version": "3.3.2"}),
+        "airflow_version is '3.3.2', and Airflow 3 is refused on MariaDB, because its scheduler crashes 60 seconds "
+        "after every start there and the migration stops half way: set 2.11.2 in "
+        f"{GROUP_VARS}/airflow.yml.",
+    ),
+    "unsupported version": (
+        inventory({"airflow_version": "2.10.5"}),
+        f"airflow_version is '2.10.5' and may be 2.11.2: correct it in {GROUP_VARS}/airflow.yml.",
+    ),
+    "charset in the path": (
+        inventory(
+            {
+                "airflow_config_settings": {
+                    "database": {"sql_alchemy_conn": "mysql+mysqldb://a:pass@mn01p:1/t/charset=utf8"}
+                }
+            }
+        ),
+        "sql_alchemy_conn in airflow_config_settings ends with /charset=, which names a database of that name: write "
+        f"mysql+mysqldb://a:(secret)@mn01p:1/t?charset=utf8mb4 in {GROUP_VARS}/airflow_config.yml.",
+    ),
+    "unknown broker": (
+        inventory({"broker_kind": "kafka"}),
+        f"broker_kind is 'kafka' and may be rabbitmq or redis: correct it in {GROUP_VARS}/broker.yml.",
+    ),
+    "vhost of the other broker": (
+        inventory({"broker_kind": "redis"}),
+        "broker_vhost is 'airflow' and must be the number of a Redis database (0 to 15): "
+        f"correct it in {GROUP_VARS}/broker.yml.",
+    ),
+    "port out of range": (
+        inventory({"broker_port": 70000}),
+        f"broker_port is 70000 and must be a port from 1 to 65535: correct it in {GROUP_VARS}/broker.yml.",
+    ),
+    "port given twice": (
+        inventory({"metadata_db_port": 5672}),
+        "Port 5672 is given to MariaDB and the broker on host mn01d: change metadata_db_port or broker_port in "
+        f"{GROUP_VARS}/.",
+    ),
+    "port of an airflow option": (
+        inventory({"airflow_config_settings": {"webserver": {"web_server_port": 3306}}}),
+        "Port 3306 is given to MariaDB and the web server on host mn01d: change metadata_db_port or web_server_port of "
+        f"airflow_config_settings in {GROUP_VARS}/.",
+    ),
+    "UI user without password": (
+        inventory({"airflow_ui_users": [{"username": "kim", "role": "Op"}]}),
+        f"airflow_ui_users lists 'kim', who has no password: add it to airflow_ui_passwords in {GROUP_VARS}/vault.yml.",
+    ),
+    "UI role that does not exist": (
+        inventory({"airflow_ui_users": [{"username": "admin", "role": "Boss"}]}),
+        "airflow_ui_users gives 'admin' the role 'Boss', which may be Admin or Op or User or Viewer: "
+        f"correct it in {GROUP_VARS}/airflow_ui.yml.",
+    ),
+    "UI user twice": (
+        inventory({"airflow_ui_users": [{"username": "admin"}, {"username": "admin"}]}),
+        f"airflow_ui_users has username 'admin' 2 times: keep one in {GROUP_VARS}/airflow_ui.yml.",
+    ),
+    "client without password": (
+        inventory(
+            {
+                "metadata_db_clients": [{"name": "lee"}],
+                "metadata_db_client_passwords": {"kim": "client-marker"},
+            },
+        ),
+        "metadata_db_clients lists 'lee', who has no password: add it to metadata_db_client_passwords in "
+        f"{GROUP_VARS}/vault.yml.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("bad", "sentence"), BAD.values(), ids=BAD)
+def test_a_bad_inventory_is_told_in_one_sentence(bad: Inventory, sentence: str) -> None:
+    found = findings(bad)
+    assert sentence in found
+    assert all(finding.endswith(".") and "\n" not in finding for finding in found)
+
+
+@pytest.mark.parametrize("bad", [bad for bad, _ in BAD.values()], ids=BAD)
+def test_no_finding_shows_a_secret(bad: Inventory) -> None:
+    text = " ".join(findings(bad))
+    assert "marker" not in text
+    assert "12345678" not in text
+    assert ":pass@" not in text
+
+
+NAMES: dict[str, tuple[str, Any]] = {
+    "parent folder": ("airflow_stack_version", "../x"),
+    "slash": ("airflow_stack_version", "2.2/1"),
+    "space": ("airflow_stack_version", "2.2 1"),
+    "empty": ("airflow_stack_version", ""),
+    "relative path": ("airflow_home", "usr/hmg/airflow"),
+    "path upwards": ("airflow_home", "/usr/hmg/../etc"),
+    "path with a space": ("airflow_stack_root", "/usr/h mg"),
+    "path with a newline": ("airflow_stack_root", "/usr/hmg\nx"),
+    "option as user": ("airflow_user", "-rf"),
+    "shell in user": ("airflow_user", "air$(id)"),
+    "root as user": ("airflow_user", "root"),
+    "root as run_as_user": ("airflow_run_as_users", ["etl", "root"]),
+    "wildcard as run_as_user": ("airflow_run_as_users", ["ALL,!x"]),
+    "quote in database": ("metadata_db_name", "air`flow"),
+    "quote in account": ("metadata_db_user", "air'flow"),
+    "space in host": ("metadata_db_host", "mn01d;id"),
+    "space in vhost": ("broker_vhost", "air flow"),
+    "text as port": ("metadata_db_port", "mysql"),
+    "zero as port": ("broker_port", 0),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), NAMES.values(), ids=NAMES)
+def test_an_unsafe_value_is_named_with_its_file(name: str, value: Any) -> None:
+    found = [finding for finding in findings(inventory({name: value})) if finding.startswith(name)]
+    assert found
+    assert all(f"{GROUP_VARS}/{name.partition('_')[0]}" in finding for finding in found)
+
+
+def test_an_unsafe_host_name_is_refused() -> None:
+    found = findings(inventory(groups={name: ["mn01d", "dn_01"] for name in ("dev", "airflow", "airflow_worker")}))
+    assert found == [
+        "Host 'dn_01' is no host name (letters, digits, - and dots): rename it in inventories/dev/hosts.yml and "
+        "inventories/dev/topology.yml."
+    ]
+
+
+FERNET_KEYS = {
+    "short": (FERNET[:40], "its 40 characters stand for 30 bytes"),
+    "not base64": ("k" * 43 + "!", "its 44 characters are not URL-safe base64"),
+    "Korean": ("열쇠", "its 2 characters are not URL-safe base64"),
+    "second of two": (f"{FERNET},short", "its 5 characters are not URL-safe base64"),
+}
+
+
+@pytest.mark.parametrize(("key", "fault"), FERNET_KEYS.values(), ids=FERNET_KEYS)
+def test_a_fernet_key_of_the_wrong_shape_is_refused_unseen(key: str, fault: str) -> None:
+    assert findings(inventory({"airflow_config_fernet_key": key})) == [
+        f"airflow_config_fernet_key is no Fernet key, {fault}: put 32 random bytes in URL-safe base64 "
+        f"(44 characters) in {GROUP_VARS}/vault.yml."
+    ]
+
+
+def test_a_rotation_of_two_fernet_keys_is_good() -> None:
+    assert findings(inventory({"airflow_config_fernet_key": f"{FERNET},{FERNET}"})) == []
+
+
+def test_the_key_that_ambari_publishes_is_refused() -> None:
+    assert findings(inventory({"airflow_config_secret_key": "temporary_key"})) == [
+        "airflow_config_secret_key is a key that Ambari packs publish as their default: put your own in "
+        f"{GROUP_VARS}/vault.yml."
+    ]
+
+
+def test_external_services_need_no_group() -> None:
+    external = {"metadata_db_external": True, "broker_external": True, "metadata_db_host": "db.example.com"}
+    empty: dict[str, list[str]] = {"metadata_db": [], "broker": []}
+    good = inventory(external, groups=empty)
+    known = {**INPUTS, "metadata_db_external": Input("bool"), "broker_external": Input("bool")}
+    assert findings(replace(good, inputs=known)) == []
+
+
+def test_a_play_on_two_environments_names_both_when_one_is_missing() -> None:
+    assert findings(inventory(), expected=2) == [
+        "This play works on 2 environments and the inventory holds only dev: "
+        "name all of them, as in -i inventories/prod -i inventories/dev."
+    ]
+
+
+def test_all_faults_are_told_at_once_and_each_once() -> None:
+    found = findings(inventory({"broker_kind": "kafka", "airflow_version": "3.0.0"}, groups={"airflow_worker": []}))
+    assert len(found) == len(set(found)) == 3
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+# Entries with the keys that rules look for, and anything in them.
+ENTRIES = st.lists(
+    st.dictionaries(st.sampled_from(["username", "name", "role", "email", "sql_alchemy_conn", "database"]), ANYTHING)
+)
+OTHERS = ("airflow_config_settings", "airflow_config_parameters", "metadata_db_clients", "metadata_db_client_passwords")
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=st.sampled_from([*GOOD, *OTHERS]), value=ANYTHING | ENTRIES)
+def test_no_value_is_too_strange_for_a_sentence(name: str, value: Any) -> None:
+    assert all("\n" not in finding for finding in findings(inventory({name: value})))
