@@ -58,8 +58,8 @@ molecule: setup ## the roles one by one, on the lab's dev hosts
 integration: setup ## the whole cluster on the lab's prod hosts, from bare hosts
 	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/integration
 
-test: ## lint, unit, molecule and integration, with the time of each
-	@tests/timed lint unit molecule integration
+test: setup ## lint, unit, molecule and integration, with the time of each
+	@tests/timed "lint unit molecule" integration
 
 faults: setup ## the fault tests: hosts are killed, cut off, filled
 	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/faults

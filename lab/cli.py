@@ -139,11 +139,11 @@ def heal(name: Name) -> None:
 
 
 @app.command()
-def fill(name: Name) -> None:
+def fill(name: Name, leave: Annotated[int, typer.Option(min=0, help="MiB that stay free.")] = 0) -> None:
     """Fill the disk of a host to the last block."""
     lab = _lab()
     with cluster.one_host(lab, name):
-        disk.fill(host.disk_of(lab, name))
+        disk.fill(host.disk_of(lab, name), leave * 2**20)
 
 
 @app.command()

@@ -90,8 +90,8 @@ def mounts_below(mountinfo: str, folder: Path) -> list[Path]:
     return [point for point in reversed(points) if point.is_relative_to(folder)]
 
 
-def fill(disk: Disk) -> None:
-    """Take all space that is left on the disk, in ever smaller pieces."""
+def fill(disk: Disk, leave: int = 0) -> None:
+    """Take all space that is left on the disk, in ever smaller pieces; then give ``leave`` bytes of it back."""
     with disk.filling.open("ab") as file:
         piece = SIZE_GIB * 2**30
         while piece >= BLOCK:
@@ -101,6 +101,7 @@ def fill(disk: Disk) -> None:
                 if error.errno != errno.ENOSPC:
                     raise
                 piece //= 2
+        file.truncate(max(0, file.seek(0, os.SEEK_END) - leave))
 
 
 def free(disk: Disk) -> None:

@@ -22,7 +22,7 @@ def state(cluster: Cluster, host: str) -> str:
 
 
 def test_bare_hosts_boot() -> None:
-    subprocess.run(["lab", "destroy"], check=True)
+    subprocess.run(["lab", "destroy", *HOSTS], check=True)
     subprocess.run(["lab", "up", "--bare", *HOSTS], check=True)
 
 
