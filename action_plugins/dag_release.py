@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
             first=[host(name) for name in args["workers"]],
             last=[host(name) for name in args["masters"]],
             scheduler=host(args["scheduler"]),
-            left_out=list(args["left_out"]),
+            left_out=[host(name) for name in args["left_out"]],
             lock_file=args["lock_file"],
             lock_wait=float(args["lock_wait"]),
             allow_missing=check_type_bool(args["allow_missing"]),

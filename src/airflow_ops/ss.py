@@ -38,14 +38,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--remove", action="store_true", help="take the files out of what is live instead")
     parser.add_argument("--check", action="store_true", help="only show what would change")
     chosen = parser.parse_args(arguments)
-    here = Path(os.environ.get("PWD") or Path.cwd())
     try:
-        wanted = locate(chosen.files, here, roots(os.environ), must_exist=not chosen.remove)
+        wanted = locate(chosen.files, current_folder(os.environ), roots(os.environ), must_exist=not chosen.remove)
     except SsError as error:
         print(f"ss: {error}", file=sys.stderr)
         return REFUSED
     command = playbook(wanted, remove=chosen.remove, check=chosen.check)
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+
+
+def current_folder(environment: Mapping[str, str]) -> Path:
+    """Return the current folder by the name under which the shell knows it, with the links that lead to it.
+
+    :raises SsError: when another folder has that name now: the live dags folder is another release since the shell
+        entered it, and what was edited here lies in the release before.
+    """
+    named = environment.get("PWD")
+    if not named:
+        return Path.cwd()
+    if not (Path(named).exists() and Path(named).samefile(".")):
+        raise SsError(f"{named} is another release since you entered it; type `cd {named}` and edit the file there.")
+    return Path(named)
 
 
 def roots(environment: Mapping[str, str]) -> list[Path]:

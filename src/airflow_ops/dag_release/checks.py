@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import stat
 import unicodedata
@@ -27,7 +29,19 @@ def findings(files: Mapping[str, Path], source: Source) -> list[str]:
     with warnings.catch_warnings(action="ignore"):  # of the compiler
         for name, path in files.items():
             found += name_findings(name) or _file_findings(name, path, source)
-    return found + collisions(files)
+    return found + _dangling(files, source.folder.resolve()) + collisions(files)
+
+
+def _dangling(files: Mapping[str, Path], root: Path) -> list[str]:
+    """Return the links to what is there and does not travel."""
+    travels = {str(parent) for name in files for parent in [Path(name), *Path(name).parents]}
+    links = {name: path for name, path in files.items() if path.is_symlink()}
+    return [
+        f"{name} is a link to {path.readlink()}, which is ignored and does not travel"
+        for name, path in links.items()
+        if path.exists() and path.resolve().is_relative_to(root)
+        if str(path.resolve().relative_to(root)) not in travels
+    ]
 
 
 def name_findings(name: str) -> list[str]:
@@ -53,6 +67,8 @@ def _file_findings(name: str, path: Path, source: Source) -> list[str]:
     if info.st_size > source.max_file_size:
         limit = source.max_file_size >> 20
         return [f"{name} has {info.st_size >> 20} MiB, the limit is {limit} (dag_release_max_file_size)"]
+    if not os.access(path, os.R_OK):
+        return [f"{name} cannot be read: {os.strerror(errno.EACCES)}"]
     return content_findings(name, path, source.airflow_ignore_syntax)
 
 

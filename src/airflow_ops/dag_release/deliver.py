@@ -12,7 +12,7 @@ from typing import Any
 from airflow_ops.dag_release import checks, inside_program, judge, tree
 from airflow_ops.dag_release import source as sources
 from airflow_ops.dag_release.agent.tree import Entry, digest, scan
-from airflow_ops.dag_release.fleet import Fleet, Host, HostFailed, Outcome, on_all, pull, push
+from airflow_ops.dag_release.fleet import Fleet, Host, HostFailed, Outcome, Unreachable, on_all, pull, push
 from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, id_time, who
 from airflow_ops.dag_release.switch import NOTHING, Run
 
@@ -61,6 +61,15 @@ def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
     return {name: path for name, path in files.items() if path.is_symlink() or path.is_file()}, wrong
 
 
+def readable(work: Callable[..., list[Entry]], *args: object) -> list[Entry]:
+    """Read the source; what cannot be read, or has vanished since it was checked, is a refusal."""
+    try:
+        return work(*args)
+    except OSError as error:
+        reason = f"{error.filename} cannot be read or copied ({error.strerror})"
+        raise ReleaseError(f"{reason}; {NOTHING}, repeat the command when it can.") from error
+
+
 def _inside(name: str) -> bool:
     parts = Path(name).parts
     return bool(parts) and not Path(name).is_absolute() and ".." not in parts and Path(name).as_posix() == name
@@ -85,7 +94,7 @@ class _Delivery:
 
     def run(self, files: Mapping[str, Path], check_only: bool) -> Report:
         if not self.source.is_partial:
-            self.entries = tree.read(files)
+            self.entries = readable(tree.read, files)
             self.digest = digest(self.entries)
         self.fleet.open([self.target.scheduler, *self.target.hosts])
         if not check_only:
@@ -95,7 +104,7 @@ class _Delivery:
         notes += [] if check_only else self.switch.quarantine(seen)
         if self.source.is_partial:
             self.fetch_base(seen, files)
-        self.release = judge.pick_id(seen, self.digest, self.now)
+        self.release = judge.pick_id(seen, self.digest, self.now, self.keep.unmanaged)
         todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
         report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
         if todo:
@@ -113,7 +122,9 @@ class _Delivery:
         if self.by_hand and self.keep.unmanaged == "carry":
             difference = replace(difference, removed=[])
         report.lines = difference.lines()
-        report.notes += judge.unmanaged_notes(seen, [entry.path for entry in self.entries], self.keep.unmanaged)
+        loose = judge.unmanaged(seen, [entry.path for entry in self.entries], self.keep.unmanaged)
+        report.lines += [f"? {path} ({name} alone has it)" for name, paths in loose.items() for path in paths]
+        report.notes += judge.unmanaged_notes(loose, self.keep.unmanaged)
         report.notes += judge.late_imports(difference.removed)
         self.build(files)
         tree.align_times(self.copy, self.live_files, self.entries)
@@ -166,11 +177,17 @@ class _Delivery:
         live = {entry.path for entry in self.live_files}
         if absent := [name for name in self.source.remove if name not in live]:
             raise ReleaseError(f"{judge.some(absent)} is not part of {base}; {NOTHING}.")
-        pull(host, self.target.dags, self.copy, self.target.user)
-        for entry in scan(self.copy):
+        demand(on_all([host], lambda one: pull(one, self.target.dags, self.copy, self.target.user)), NOTHING)
+        pulled = scan(self.copy)
+        if torn := tree.delta(self.live_files, [entry for entry in pulled if entry.path in live]):
+            names = judge.some([*torn.changed, *torn.added, *torn.removed])
+            raise ReleaseError(f"{names} changed on {host.name} while the run read it; {NOTHING}, repeat it.")
+        for entry in pulled:
             if entry.path not in live or entry.path in self.source.remove:
                 (self.copy / entry.path).unlink()
-        self.entries = tree.build(files, self.copy, self.target.file_mode, self.target.folder_mode)
+        if linked := [name for name in files if tree.is_below_link(self.copy, name)]:
+            raise ReleaseError(f"{judge.some(linked)} lies below a link of {base}; {NOTHING}, name the file itself.")
+        self.entries = readable(tree.build, files, self.copy, self.target.file_mode, self.target.folder_mode)
         if clash := checks.collisions([entry.path for entry in self.entries]):
             raise ReleaseError(f"{'; '.join(clash)}; {NOTHING}.")
         self.digest = digest(self.entries)
@@ -180,10 +197,7 @@ class _Delivery:
         """Copy the tree; a file that changed since it was read is noticed."""
         if self.source.is_partial:
             return
-        try:
-            built = tree.build(files, self.copy, self.target.file_mode, self.target.folder_mode)
-        except FileNotFoundError as error:
-            raise ReleaseError(f"{error.filename} was deleted while the run read it; {NOTHING}, repeat it.") from error
+        built = readable(tree.build, files, self.copy, self.target.file_mode, self.target.folder_mode)
         torn = tree.delta(self.entries, built)
         if torn:
             names = judge.some([*torn.changed, *torn.added, *torn.removed])
@@ -246,9 +260,9 @@ class _Delivery:
 
     def parse_hosts(self, hosts: list[Host]) -> list[Host]:
         """Return the scheduler and one worker, as far as they are among some hosts."""
-        names = [self.target.scheduler.name, *[host.name for host in self.target.first][:1]]
-        chosen = [host for name in names for host in hosts if host.name == name]
-        return list(dict.fromkeys(chosen)) or hosts[:1]
+        scheduler = [host for host in hosts if host.name == self.target.scheduler.name]
+        worker = [host for host in self.target.first if host in hosts][:1]
+        return list(dict.fromkeys([*scheduler, *worker])) or hosts[:1]
 
     def parse_on(self, hosts: list[Host], trees: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Have the Airflow of some hosts load the staged tree."""
@@ -297,7 +311,7 @@ class _Delivery:
         try:
             push(host, self.copy, place["staging"], place["copy_from"], (self.target.user, self.target.group))
             parsed = self.parse_on([host], {host.name: place["staging"]})
-        except (HostFailed, ReleaseError) as error:
+        except (HostFailed, Unreachable, ReleaseError) as error:
             report.notes.append(f"The dag_ids are not compared in this preview ({error})")
             return
         report.notes += self.judge_parse(parsed, report)
@@ -321,8 +335,12 @@ class _Delivery:
         self.say(f"prune, {self.keep.releases} releases stay")
         young = id_time(self.now - timedelta(minutes=self.keep.minutes))
         hosts = [host for host in self.switch.hosts if host.name not in self.switch.missing]
-        bad = self.fleet.ask(hosts, "prune", keep=self.keep.releases, young=young).bad
-        return [f"Old releases stay on {name} ({why})." for name, why in sorted(bad.items())]
+        pruned = self.fleet.ask(hosts, "prune", keep=self.keep.releases, young=young)
+        return [f"Old releases stay on {name} ({why})." for name, why in sorted(pruned.bad.items())] + [
+            f"{name}: {judge.some(result['edited'])} stays: files in it were edited after it was replaced."
+            for name, result in sorted(pruned.results.items())
+            if result["edited"]
+        ]
 
     def closing_notes(self) -> list[str]:
         """Return which hosts now run something else."""
@@ -330,9 +348,7 @@ class _Delivery:
             f"{name} is behind: it {why}. It is levelled by the next run of deploy_dags.yml that reaches it."
             for name, why in sorted(self.switch.missing.items())
         ]
-        if self.target.left_out:
-            names = ", ".join(self.target.left_out)
-            notes.append(f"The limit leaves out {names}: not on {self.release} until deploy_dags.yml runs there too.")
+        notes += self.switch.left_out_notes(self.release)
         return notes + judge.behind_notes(
             self.switch.behind, [*self.switch.missing, *[h.name for h in self.target.hosts]]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import shlex
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +21,12 @@ from typing import IO, Any
 PARALLEL = 16  # transfers at once; more gains nothing on the few cores of a controller
 CONNECT_TIMEOUT = 15  # seconds
 SIGN_OF_LIFE = 10.0  # seconds between them; an agent that hears nothing for a minute gives up
+ANSWER = 1800.0  # seconds after which a host that is still connected counts as lost
+SWITCH = 60.0  # seconds, while the other hosts wait half way
+RSYNC_SILENCE = 300  # seconds without a byte
 UNREACHABLE = 255  # exit code of ssh for its own failures
 AGENT = "airflow_ops.dag_release.agent"
+IN_THE_SWITCH = ("activate", "back", "commit", "behind")
 # In the order in which they import each other.
 MODULES = ("tree", "place", "behind", "look", "live", "stage", "lock", "parse", "serve")
 START = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
@@ -130,13 +135,17 @@ class Session:
         """Ask for something without waiting for the answer."""
         self._write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, limit: float = ANSWER) -> dict[str, Any]:
         """Return the answer to the oldest question.
 
-        :raises Unreachable: when the connection is lost.
+        :param limit: seconds to wait for it.
+        :raises Unreachable: when the connection is lost or nothing comes in time.
         :raises HostFailed: when the host refuses or fails.
         """
         assert self._process.stdout
+        if not select.select([self._process.stdout], [], [], limit)[0]:
+            self._process.kill()
+            raise Unreachable(f"it did not answer within {limit:.0f} s")
         line = self._process.stdout.readline()
         if not line.endswith(b"\n"):
             self._lost()
@@ -225,8 +234,9 @@ class Fleet:
         outcome = Outcome()
         for name, own in args.items():
             self.sessions[name].send(verb, own)
+        limit = SWITCH if verb in IN_THE_SWITCH else ANSWER
         for name in args:
-            outcome.add(name, self.sessions[name].answer)
+            outcome.add(name, partial(self.sessions[name].answer, limit))
         return outcome
 
     def _signs_of_life(self) -> None:
@@ -277,7 +287,7 @@ def _address(host: Host) -> str:
 
 def _rsync(host: Host, user: str, arguments: list[str]) -> dict[str, Any]:
     remote = f"cd / && {shlex.join(['sudo', '-n', '-u', user, 'rsync'])}"
-    command = ["rsync", "--recursive", "--links", "--times", "--omit-dir-times"]
+    command = ["rsync", "--recursive", "--links", "--times", "--omit-dir-times", f"--timeout={RSYNC_SILENCE}"]
     command += [f"--rsync-path={remote}", "--rsh", shlex.join(host.ssh()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode == UNREACHABLE:

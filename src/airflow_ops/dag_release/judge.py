@@ -26,10 +26,14 @@ def is_live(seen: Mapping[str, Any], release: str, digest: str) -> bool:
     return bool(seen["live"] == release and seen["committed"] and seen["digest"] == digest)
 
 
-def pick_id(seen: Seen, digest: str, now: datetime) -> str:
-    """Return the id to level to: the live one that holds this very tree, unless a host has it edited or unfinished."""
+def pick_id(seen: Seen, digest: str, now: datetime, what: str = "carry") -> str:
+    """Return the id to level to: the live one that holds this very tree, unless a host has it edited or unfinished.
+
+    With `what` "drop", files that no source has brought call for a new release, which is without them.
+    """
     live = {result["live"] for result in seen.values() if result["live"] and result["digest"] == digest}
     spoilt = {result["live"] for result in seen.values() if result["digest"] != digest or not result["committed"]}
+    spoilt |= {result["live"] for result in seen.values() if what == "drop" and result["unmanaged"]}
     return max(live - spoilt, default=release_id(digest, now))
 
 
@@ -47,15 +51,22 @@ def edit_notes(seen: Seen, ours: Iterable[str] = ()) -> list[str]:
     return notes
 
 
-def unmanaged_notes(seen: Seen, wanted: Iterable[str], unmanaged: str) -> list[str]:
-    """Return the files on the hosts that the source lacks and that were not carried before, one sentence a host."""
-    known, notes = set(wanted), []
-    verb = "are carried into the new release" if unmanaged == "carry" else "do not go into the new release"
+def unmanaged(seen: Seen, wanted: Iterable[str], what: str) -> dict[str, list[str]]:
+    """Return the files that the source lacks by host; with `what` "carry" those that were not carried before."""
+    known, found = set(wanted), {}
     for name, result in sorted(seen.items()):
-        new = [path for path in result["unmanaged"] if path not in known and path not in result["carried"]]
-        if new:
-            notes.append(f"{name}: files that the source lacks {verb}, {len(new)}: {some(new)}.")
-    return notes
+        old = result["carried"] if what == "carry" else []
+        if new := [path for path in result["unmanaged"] if path not in known and path not in old]:
+            found[name] = new
+    return found
+
+
+def unmanaged_notes(found: Mapping[str, list[str]], what: str) -> list[str]:
+    """Return what becomes of those files, one sentence a host."""
+    verb = "are carried into the new release" if what == "carry" else "do not go into the new release"
+    return [
+        f"{name}: files that the source lacks {verb}, {len(paths)}: {some(paths)}." for name, paths in found.items()
+    ]
 
 
 def late_imports(removed: Iterable[str]) -> list[str]:

@@ -31,7 +31,7 @@ class Target:
     first: list[Host]
     last: list[Host]
     scheduler: Host  # holds the lock and the record of hosts that are behind
-    left_out: list[str] = field(default_factory=list)  # workers that the limit leaves out
+    left_out: list[Host] = field(default_factory=list)  # those that the limit leaves out
     lock_file: str = "/var/lib/airflow-ops/locks/dag_release.json"
     lock_wait: float = 0
     allow_missing: bool = False

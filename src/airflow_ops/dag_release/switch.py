@@ -120,32 +120,48 @@ class Run:
         """Put every host back when one failed."""
         if outcome.bad:
             back = self.fleet.ask_each({name: {} for name in hosts}, "back")
-            lost = sorted(back.bad)
-            except_for = f" ({', '.join(lost)} by itself within a minute, the next run looks)" if lost else ""
-            if lost:
-                self.record({name: f"was lost in a switch: {back.bad[name]}" for name in lost}, "", [])
+            self.record({name: f"was lost in a switch: {why}" for name, why in back.bad.items()}, "", [])
+            lost = [f"{name} by itself within a minute, the next run looks" for name in sorted(back.unreachable)]
+            lost += [f"{name} is not: {why}" for name, why in sorted(back.failed.items())]
+            except_for = f" ({'; '.join(lost)})" if lost else ""
             demand(outcome, f"every host is back on what it had{except_for}")
 
     def commit(self, release: Mapping[str, str]) -> None:
-        """Make the switch final. A host that is lost in this moment is recorded and levelled by the next run."""
-        done = self.fleet.ask_each({name: {"release_id": own} for name, own in release.items()}, "commit")
-        self.missing |= {name: f"was lost in the switch: {why}" for name, why in done.bad.items()}
-        self.record(self.missing, self.named(release), [])
-        if done.bad and not self.target.allow_missing:
-            lost = "; ".join(f"{name} {self.missing[name]}" for name in sorted(done.bad))
-            raise ReleaseError(
-                f"{self.named(release)} is live, but {lost}; recorded as behind, repeat the command to level it."
-            )
+        """Make the switch final. A host that is lost in this moment is recorded and levelled by the next run.
 
-    def record(self, lost: Mapping[str, str], release: str, level: Iterable[str]) -> None:
+        All are recorded first: when this run is killed between two hosts, those that went back are known to be behind.
+        """
+        name = self.named(release)
+        pending = [host for host in release if host not in self.behind]
+        self.or_back(self.record(dict.fromkeys(pending, "was in a switch whose run ended"), name, []), release)
+        done = self.fleet.ask_each({host: {"release_id": own} for host, own in release.items()}, "commit")
+        self.missing |= {host: f"was lost in the switch: {why}" for host, why in done.bad.items()}
+        recorded = self.record(self.missing, name, [host for host in pending if host in done.results])
+        if done.bad and not self.target.allow_missing:
+            lost = "; ".join(f"{host} {self.missing[host]}" for host in sorted(done.bad))
+            told = "not recorded, for the scheduler host is lost too" if recorded.bad else "recorded as behind"
+            raise ReleaseError(f"{name} is live, but {lost}; {told}, repeat the command to level it.")
+
+    def record(self, lost: Mapping[str, str], release: str, level: Iterable[str]) -> Outcome:
         """Record hosts as behind on the scheduler host, and strike out those that are level."""
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         add = {name: {"release": release, "since": since, "why": why} for name, why in lost.items()}
         remove = [name for name in level if name in self.behind]
-        if add or remove:
-            answer = self.fleet.ask([self.target.scheduler], "behind", add=add, remove=remove)
-            if self.target.scheduler.name in answer.results:
-                self.behind = answer.results[self.target.scheduler.name]["behind"]
+        if not (add or remove):
+            return Outcome()
+        answer = self.fleet.ask([self.target.scheduler], "behind", add=add, remove=remove)
+        if self.target.scheduler.name in answer.results:
+            self.behind = answer.results[self.target.scheduler.name]["behind"]
+        return answer
+
+    def left_out_notes(self, release: str) -> list[str]:
+        """Return which hosts, among those that the limit leaves out, run something else."""
+        self.fleet.open(self.target.left_out)
+        seen = self.fleet.ask(self.target.left_out, "look")
+        differ = [name for name, result in seen.results.items() if result["live"] != release]
+        names = sorted([*differ, *seen.bad])
+        said = f"The limit leaves out {', '.join(names)}: not on {release} until deploy_dags.yml runs there too."
+        return [said] if names else []
 
     def level(self, release: str) -> list[str]:
         """Strike the hosts that are level now off the record, and let workers that caught up work again."""

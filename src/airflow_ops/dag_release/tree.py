@@ -118,6 +118,11 @@ def build(files: Mapping[str, Path], target: Path, file_mode: int, folder_mode: 
     return set_modes(target, file_mode, folder_mode)
 
 
+def is_below_link(target: Path, name: str) -> bool:
+    """Say whether a path leads through a link of the tree, perhaps out of it."""
+    return any((target / parent).is_symlink() for parent in Path(name).parents)
+
+
 def set_modes(target: Path, file_mode: int, folder_mode: int) -> list[Entry]:
     """Give all files and folders of a tree their final modes and return its entries."""
     for folder, folders, names in os.walk(target):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_ops.dag_release import judge
+from airflow_ops.dag_release.agent.tree import Entry
 from airflow_ops.dag_release.fleet import Fleet
 from airflow_ops.dag_release.plan import ReleaseError, Report, Target, demand
 from airflow_ops.dag_release.switch import NOTHING, Run
-from airflow_ops.dag_release.tree import compare
+from airflow_ops.dag_release.tree import Delta, compare, delta
 
 
 def roll_back(target: Target, wanted: str, check_only: bool, say: Callable[[str], None]) -> Report:
@@ -30,13 +31,17 @@ def roll_back(target: Target, wanted: str, check_only: bool, say: Callable[[str]
             raise ReleaseError(f"There is no way back: {'; '.join(why)}; {NOTHING}.")
         todo = {name: own for name, own in release.items() if seen[name]["live"] != own}
         report = Report(run.named(release), sorted(todo), notes=judge.edit_notes(seen))
+        report.notes += [] if check_only else run.quarantine(seen)
         digests = prove(run, release)
-        report.lines = dag_lines(found.results, release)
+        files = file_delta(run, release)
+        report.lines = files.lines() + dag_lines(found.results, release)
+        report.notes += judge.late_imports(files.removed)
         if todo and not check_only:
             report.notes += kept_notes(run, todo)
             run.switch(todo, digests)
         report.notes += [] if check_only else run.level(run.named(release))
         report.notes += [f"{name} is behind: it {why}." for name, why in sorted(run.missing.items())]
+        report.notes += run.left_out_notes(run.named(release))
         return report
 
 
@@ -53,6 +58,17 @@ def prove(run: Run, release: dict[str, str]) -> dict[str, str]:
         ]
         raise ReleaseError(f"{run.named(release)} is not what was delivered: {'; '.join(named)}; {NOTHING}.")
     return {name: result["digest"] for name, result in proved.results.items()}
+
+
+def file_delta(run: Run, release: dict[str, str]) -> Delta:
+    """Return how the files of the last host change."""
+    host = run.hosts[-1]
+    live = run.fleet.ask([host], "look", files=True)
+    wanted = run.fleet.ask([host], "prove", release_id=release[host.name], files=True)
+    for outcome in (live, wanted):
+        demand(outcome, NOTHING)
+    have, want = ([Entry(*entry) for entry in outcome.results[host.name]["files"]] for outcome in (live, wanted))
+    return delta(have, want)
 
 
 def kept_notes(run: Run, todo: dict[str, str]) -> list[str]:

@@ -18,8 +18,8 @@ READER = Path(__file__).with_name("reader.py")
 UNIT = f"""\
 [Service]
 User=airflow
-RuntimeDirectory=reader
-ExecStart=/usr/bin/python3 -B /opt/reader.py {HOME}/dags /run/reader airflow
+StateDirectory=reader
+ExecStart=/usr/bin/python3 -B /opt/reader.py {HOME}/dags /var/lib/reader airflow
 Restart=always
 [Install]
 WantedBy=multi-user.target
@@ -46,12 +46,13 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def fleet(readers: Fleet) -> Iterator[Fleet]:
     """Return the fleet with a tree that is not live yet; no reader may have seen anything wrong during the test."""
     source.renew(readers.tree)
+    readers.cluster.everywhere("sudo rm -f /var/lib/reader/passes")
     yield readers
     for host in readers.hosts:
         readers.heal(host)
         readers.free(host)
     said = readers.cluster.everywhere(
-        "systemctl is-active reader; cat /run/reader/passes; cat /run/reader/wrong; sudo rm -f /run/reader/wrong"
+        "cd /var/lib/reader; systemctl is-active reader; cat passes; cat wrong; sudo rm -f wrong"
     )
     for host, text in said.items():
         active, passes, *wrong = text.splitlines()

@@ -89,7 +89,9 @@ def test_a_tree_that_is_spoilt_on_its_way_is_sent_once_more_and_never_goes_live(
     tamperer.over.set()
     tamperer.join()
     assert tamperer.spoilt == times
-    if times > 1:
+    if times == 1:
+        assert run.process.returncode == 0, run.output
+    else:
         assert run.process.returncode != 0
         assert VICTIM in run.text
         assert "differs from what was sent" in run.text

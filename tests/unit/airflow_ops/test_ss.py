@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_ops.ss import SsError, locate, playbook, roots
+from airflow_ops.ss import SsError, current_folder, locate, playbook, roots
 
 
 @pytest.fixture
@@ -33,6 +33,19 @@ def test_files_are_named_relative_to_the_current_folder(
 ) -> None:
     found = locate(names, trees[number] / here, trees)
     assert (found.tree, found.files) == (trees[number], files)
+
+
+def test_a_shell_that_still_stands_in_the_release_before_is_told_so(
+    trees: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trees[1])
+    assert current_folder({"PWD": str(trees[1])}) == trees[1]
+    newer = tmp_path / "home/dag_releases/20260102T000000Z-000000000000"
+    newer.mkdir()
+    trees[1].unlink()
+    trees[1].symlink_to(newer)
+    with pytest.raises(SsError, match="is another release since you entered it"):
+        current_folder({"PWD": str(trees[1])})
 
 
 def test_the_release_behind_the_link_is_the_live_folder(trees: list[Path]) -> None:

@@ -278,6 +278,44 @@ def test_pruning_leaves_adopted_folders_and_kept_files(place: Place) -> None:
     assert live.adopted(place, release_ids(place)[0])
 
 
+def test_a_release_that_was_edited_after_it_was_replaced_is_not_pruned(place: Place) -> None:
+    names = [f"2026020{day}T000000Z-00000000000{day}" for day in range(1, 5)]
+    for name in names:
+        delivered(place, name, {"a.py": name})
+    write(place.release(names[0]), {"a.py": "edited by somebody whose shell still stands here"})
+    report = live.prune(place, keep=1, young="21000101T000000Z")
+    assert (report["removed"], report["edited"]) == ([names[1]], [names[0]])
+    assert place.release(names[0]).is_dir()
+
+
+def test_a_hand_made_file_whose_name_is_a_folder_of_the_release_is_kept_aside(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    write(place.dags, {"util": "by hand"})
+    report = delivered(place, NEW, {"a.py": "1", "util/b.py": "2"})
+    assert report["carried"] == []
+    assert [Path(name).read_text() for name in report["kept"]] == ["by hand"]
+    assert content(place.dags) == {"a.py": "1", "util/b.py": "2"}
+
+
+def test_a_folder_with_a_link_that_would_lead_elsewhere_is_not_adopted(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write(place.dags, {"a.py": "1"})
+    (place.dags / "conf").symlink_to("../data")
+    with pytest.raises(AgentError, match="conf is a relative link out of the folder"):
+        staged(place, OLD, {"a.py": "1"})
+    (place.dags / "conf").unlink()
+    (place.dags / "conf").symlink_to(tmp_path / "data")
+    delivered(place, OLD, {"a.py": "1"})
+    assert (place.dags / "conf").resolve() == tmp_path / "data"
+
+
+def test_the_manifest_of_an_adoption_that_never_came_is_cleaned_away(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    place.manifest(NEW).write_bytes(place.manifest(OLD).read_bytes())
+    stage.clean(place)
+    assert release_ids(place) == [OLD]
+
+
 def test_a_manifest_is_what_was_written(place: Place) -> None:
     place.make_releases()
     manifest = Manifest({"id": NEW, "source": "한글"}, {"a\udcff": Entry("a\udcff", "file", "0", "1:2:3:4")})

@@ -98,3 +98,11 @@ def test_airflows_own_ignore_file(line: str, syntax: str, good: bool) -> None:
 )
 def test_account_and_group_must_be_able_to_read(file: int, folder: int, wrong: int) -> None:
     assert len(unreadable(file, folder)) == wrong
+
+
+def test_a_link_to_what_does_not_travel_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {".dagreleaseignore": "/scratch/\n", "scratch/x.py": "", "kept/y.py": ""})
+    (tmp_path / "bad.py").symlink_to("scratch/x.py")
+    (tmp_path / "good.py").symlink_to("kept/y.py")
+    (tmp_path / "folder").symlink_to("kept")
+    assert found(tmp_path) == ["bad.py is a link to scratch/x.py, which is ignored and does not travel"]

@@ -37,6 +37,12 @@ def test_pick_id(hosts: dict[str, dict[str, Any]], picked: str) -> None:
     assert judge.pick_id(hosts, DIGEST, NOW) == picked
 
 
+def test_dropping_what_was_carried_calls_for_a_new_release() -> None:
+    hosts = {"x": seen(A, unmanaged=["own.py"], carried=["own.py"]), "y": seen(A)}
+    assert judge.pick_id(hosts, DIGEST, NOW, "carry") == A
+    assert judge.pick_id(hosts, DIGEST, NOW, "drop") == NEW
+
+
 @pytest.mark.parametrize(
     ("host", "live"),
     [
@@ -61,9 +67,9 @@ def test_what_was_done_by_hand_is_named_but_not_what_this_run_delivers() -> None
 
 def test_files_that_the_source_lacks_are_named_once() -> None:
     hosts = {"x": seen(unmanaged=["old.py", "new.py", "in_source.py"], carried=["old.py"])}
-    (note,) = judge.unmanaged_notes(hosts, ["in_source.py"], "carry")
+    (note,) = judge.unmanaged_notes(judge.unmanaged(hosts, ["in_source.py"], "carry"), "carry")
     assert note == "x: files that the source lacks are carried into the new release, 1: new.py."
-    assert "do not go into" in judge.unmanaged_notes(hosts, ["in_source.py"], "drop")[0]
+    assert "do not go into" in judge.unmanaged_notes(judge.unmanaged(hosts, ["in_source.py"], "drop"), "drop")[0]
 
 
 def test_modules_that_are_gone_are_a_warning() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_ops.dag_release.agent.look import state
 from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids
-from airflow_ops.dag_release.agent.tree import digest
+from airflow_ops.dag_release.agent.tree import digest, scan
 
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100
@@ -133,14 +133,28 @@ def releases_to_remove(oldest_first: list[str], live: str | None, keep: int, you
 
 
 def prune(place: Place, keep: int, young: str) -> dict[str, Any]:
-    """Delete old releases; never a folder that was adopted, nor files that were kept aside."""
+    """Delete old releases; never a folder that was adopted or edited in place, nor files that were kept aside."""
     found = release_ids(place)
-    removed = [name for name in releases_to_remove(found, place.live_id(), keep, young) if not adopted(place, name)]
+    old = [name for name in releases_to_remove(found, place.live_id(), keep, young) if not adopted(place, name)]
+    # Edited after the last look at it, or by somebody whose shell still stands in it.
+    edited = [name for name in old if is_edited(place, name)]
+    removed = [name for name in old if name not in edited]
     for name in removed:
         place.manifest(name).rename(place.new_manifest(name))  # if this is killed, the next run cleans what is left
         shutil.rmtree(place.release(name), ignore_errors=True)
         place.new_manifest(name).unlink()
-    return {"removed": removed, "left": len(found) - len(removed)}
+    return {"removed": removed, "edited": edited, "left": len(found) - len(removed)}
+
+
+def is_edited(place: Place, release_id: str) -> bool:
+    """Say whether a release holds anything that was neither delivered, nor carried over, nor kept aside already."""
+    manifest = Manifest.read(place.manifest(release_id))
+    if manifest is None:
+        return False
+    carried = set(manifest.fields.get("carried", []))
+    now = [entry for entry in scan(place.release(release_id), manifest.files) if entry.path not in carried]
+    own = [entry for entry in now if entry != manifest.files.get(entry.path)]
+    return any(not os.path.lexists(place.kept_as(release_id, entry)) for entry in own)
 
 
 def adopted(place: Place, release_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +73,14 @@ def look(place: Place, files: bool = False) -> dict[str, Any]:
     if files:
         manifest = Manifest.read(place.manifest(seen.live)) if seen.live else None
         entries = seen.managed if seen.live else seen.entries
-        result["files"] = [[entry.path, entry.kind, entry.content, entry.stamp] for entry in entries]
+        result["files"] = as_lists(entries)
         result["dags"] = manifest.fields.get("dags") if manifest else None
     return result
+
+
+def as_lists(entries: Iterable[Entry]) -> list[list[str]]:
+    """Return entries as JSON has them."""
+    return [[entry.path, entry.kind, entry.content, entry.stamp] for entry in entries]
 
 
 def releases(place: Place) -> dict[str, Any]:
@@ -88,11 +94,15 @@ def releases(place: Place) -> dict[str, Any]:
     return {"live": place.live_id(), "folder": place.is_folder(), "releases": found, "quarantined": QUARANTINE.exists()}
 
 
-def prove(place: Place, release_id: str) -> dict[str, Any]:
-    """Report the digest of a release, each file read anew, and the files that are not what was delivered."""
+def prove(place: Place, release_id: str, files: bool = False) -> dict[str, Any]:
+    """Report the digest of a release, each file read anew, and the files that are not what was delivered.
+
+    With `files` also every file that was delivered.
+    """
     manifest = Manifest.read(place.manifest(release_id))
     if manifest is None or not place.release(release_id).is_dir():
         return {"digest": None, "wrong": []}
     now = {entry.path: entry for entry in scan(place.release(release_id))}
     wrong = [path for path, entry in manifest.files.items() if now.get(path) != entry]
-    return {"digest": digest(select(now.values(), manifest.files)), "wrong": sorted(wrong)}
+    result = {"digest": digest(select(now.values(), manifest.files)), "wrong": sorted(wrong)}
+    return {**result, "files": as_lists(manifest.files.values())} if files else result

@@ -48,6 +48,11 @@ class Place:
         """Return where files of a release that would be lost are kept."""
         return self.releases / f"{release_id}.kept"
 
+    def kept_as(self, release_id: str, entry: Entry) -> Path:
+        """Return where a file is kept: under a name that says its content, so that none replaces another."""
+        name = entry.path if entry.kind == "link" else f"{entry.path}~{entry.content[:8]}"
+        return self.kept(release_id) / name
+
     def manifest(self, release_id: str) -> Path:
         """Return the manifest's path; a release has one once it went live everywhere."""
         return self.releases / f"{release_id}.json"

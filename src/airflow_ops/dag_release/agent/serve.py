@@ -110,9 +110,9 @@ class Agent:
 
     def do_back(self) -> dict[str, Any]:
         """Put back what was activated, if anything was."""
-        undo, self.undo = self.undo, None
-        if undo and self.place.live_id() == self.activated:  # not what a later run has made live meanwhile
-            undo()
+        if self.undo and self.place.live_id() == self.activated:  # not what a later run has made live meanwhile
+            self.undo()
+        self.undo = None  # only now: what failed is tried once more when the agent ends
         return {"live": self.place.live_id()}
 
     def end(self) -> None:

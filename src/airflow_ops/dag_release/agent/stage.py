@@ -27,8 +27,8 @@ def begin(place: Place, release_id: str, size: int, count: int) -> dict[str, Any
     """Make the folder that rsync fills, after a look at the free space."""
     writable(place)
     place.make_releases()
+    clean(place)  # first: what a killed run has left takes room
     room(place.releases, size, count)
-    clean(place)
     place.staging(release_id).mkdir()
     place.own(place.staging(release_id), place.folder_mode)
     return {"staging": str(place.staging(release_id)), "copy_from": copy_source(place)}
@@ -71,6 +71,9 @@ def clean(place: Place) -> None:
     """Remove what runs that were killed have left: staged trees, and releases that never went live everywhere."""
     recover(place)
     complete, live = set(release_ids(place)), place.live_id()
+    for name in complete:
+        if not place.release(name).exists():  # an adoption that was killed before the folder got this name
+            place.manifest(name).unlink()
     for path in place.releases.iterdir():
         name = path.name[: -len(".json.new")]
         if path.name.startswith(STAGING_PREFIX):
@@ -96,6 +99,8 @@ def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Ent
     seen, staged = state(place), place.staging(release_id)
     if seen.live == release_id:
         raise AgentError(f"{release_id} is live already; another run was faster")
+    if seen.live is None:
+        refuse_leading_out(place, seen.entries)
     now = {entry.path: entry for entry in seen.entries}
     loose = [path for path in seen.unmanaged if path not in verified and carries(place, path)]
     carried = [path for path in loose if unmanaged == "carry" and fits(staged, path)]
@@ -107,6 +112,17 @@ def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Ent
         copy(place, place.dags.resolve() / path, staged, path)
     kept = [name for path in sorted(aside) for name in keep(place, seen, path)]
     return {"carried": carried, "kept": kept}
+
+
+def refuse_leading_out(place: Place, entries: list[Entry]) -> None:
+    """Refuse a plain folder with links that would lead elsewhere as a release, which lies one folder deeper."""
+    for entry in entries:
+        relative = entry.kind == "link" and not entry.content.startswith("/")
+        if relative and os.path.normpath(f"{entry.path}/../{entry.content}").startswith(".."):
+            raise AgentError(
+                f"{place.dags}/{entry.path} is a relative link out of the folder (to {entry.content}), which would "
+                "lead elsewhere from a release; make it absolute or remove it"
+            )
 
 
 def keep_all(place: Place, release_id: str) -> dict[str, Any]:
@@ -128,8 +144,9 @@ def carries(place: Place, path: str) -> bool:
 
 
 def fits(staged: Path, path: str) -> bool:
-    """Say whether the new tree has room for a path: none of its folders is a file there."""
-    return not any(os.path.lexists(folder) and not folder.is_dir() for folder in (staged / path).parents)
+    """Say whether the new tree has room for a path: nothing has its name there, and none of its folders is a file."""
+    taken = os.path.lexists(staged / path)
+    return not taken and not any(os.path.lexists(folder) and not folder.is_dir() for folder in (staged / path).parents)
 
 
 def copy(place: Place, source: Path, root: Path, path: str) -> Path:
@@ -146,24 +163,25 @@ def copy(place: Place, source: Path, root: Path, path: str) -> Path:
 
 
 def keep(place: Place, seen: State, path: str) -> list[str]:
-    """Keep a file of the live release aside, under a name that says its content, so that none replaces another."""
+    """Keep a file of the live release aside."""
     if seen.live is None:
         return []  # the folder itself becomes a release
     (entry,) = [entry for entry in seen.entries if entry.path == path]
-    name = f"{path}~{entry.content[:8]}" if entry.kind != "link" else path
-    if not os.path.lexists(place.kept(seen.live) / name):
-        copy(place, place.release(seen.live) / path, place.kept(seen.live), name)
-    return [str(place.kept(seen.live) / name)]
+    kept = place.kept_as(seen.live, entry)
+    if not os.path.lexists(kept):
+        folder = place.kept(seen.live)
+        copy(place, place.release(seen.live) / path, folder, str(kept.relative_to(folder)))
+    return [str(kept)]
 
 
 def seal(place: Place, release_id: str, manifest: dict[str, Any], verified: dict[str, Entry]) -> dict[str, Any]:
     """Turn what was staged into a release; nothing is live yet, and its manifest waits until it is live everywhere."""
     staged, release = place.staging(release_id), place.release(release_id)
     left_out = set(manifest["carried"])
+    keep_context(place, staged)  # first: it changes what the stamps of the files say
     files = {entry.path: entry for entry in scan(staged, verified) if entry.path not in left_out}
     if digest(files.values()) != manifest["digest"]:
         raise AgentError(f"{staged} was changed after it was verified")
-    keep_context(place, staged)
     if release.exists():  # the host had it before, and it was not live: what was just proved takes its place
         release.rename(place.staging("before"))
     Manifest(manifest, files).write(place, place.new_manifest(release_id))
