@@ -43,6 +43,8 @@ def state_text(service: Mapping[str, Any]) -> str:
     """Return the state of a service in words."""
     if not service["installed"]:
         return "not installed"
+    if service["quarantined"]:
+        return "in quarantine, it missed a DAG release (deploy_dags.yml)"
     since = f" since {service['since']}" if service["since"] else ""
     return f"{service['state']}{since}{', stale' if service['stale'] else ''}"
 

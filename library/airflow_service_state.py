@@ -55,6 +55,7 @@ services:
     pid: {description: "The main process, 0 when there is none.", type: int}
     since: {description: "Start of the main process, in UTC; empty when there is none.", type: str}
     stale: {description: Whether only a restart makes it run what is installed and configured., type: bool}
+    quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
 version:
   description: The installed version of Airflow, empty when there is none.
@@ -83,6 +84,7 @@ PROPERTIES = (
     "DropInPaths",
     "UnitFileState",
 )
+QUARANTINE = "/dag-release-quarantine.conf"  # the drop-in of role dag_release
 TIMESTAMP = "%a %Y-%m-%d %H:%M:%S.%f %Z"
 
 
@@ -154,6 +156,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "since": as_utc(started),
         "stale": bool(reasons),
         "reasons": reasons,
+        "quarantined": QUARANTINE in properties["DropInPaths"],
     }
 
 

@@ -73,7 +73,7 @@ def nodes_in(script: str, workers: Iterable[str]) -> set[str]:
     shapes = {re.sub(r"\d", r"\\d", re.escape(name)) for name in workers}
     code = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
     found = set(re.findall(rf"(?<![\w-])(?:{'|'.join(shapes)})(?![\w-])", code)) if shapes else set()
-    for first, low, high, rest in re.findall(r"(?<![\w-])([a-zA-Z-]+)\{(\d+)\.\.(\d+)\}([a-zA-Z]*)", code):
+    for first, low, high, rest in re.findall(r"(?<![\w-])([\w-]+)\{(\d+)\.\.(\d+)\}([a-zA-Z]*)", code):
         found |= {f"{first}{number:0{len(low)}}{rest}" for number in range(int(low), int(high) + 1)}
     return found
 
@@ -81,6 +81,8 @@ def nodes_in(script: str, workers: Iterable[str]) -> set[str]:
 def difference(nodes: set[str], workers: set[str]) -> list[str]:
     """Return how the nodes of the script differ from the workers of the inventory."""
     notes = []
+    if not nodes:
+        return [f"the nodes that {SCRIPT} copies to cannot be read from it; compare them with the inventory by eye"]
     if more := sorted(nodes - workers):
         notes.append(f"{SCRIPT} copies to {', '.join(more)}, which the inventory does not have as workers")
     if less := sorted(workers - nodes):
@@ -105,7 +107,8 @@ def take_out(home: Path, check: bool) -> list[str]:
     if script.is_file():
         found.append(f"{script} copied DAGs node by node")
         if not check:
-            script.chmod(script.stat().st_mode & ~0o111)
+            if not script.is_symlink():  # what it leads to may be somebody else's
+                script.chmod(script.stat().st_mode & ~0o111)
             script.rename(script.with_name(f"{script.name}.disabled"))
     return found
 

@@ -138,7 +138,7 @@ def test_what_could_not_be_put_back_is_tried_once_more_at_the_end(
     fleet.faults[SCHEDULER, "activate"] = HostFailed("full")
     with monkeypatch.context() as broken:
         broken.setattr(live, "link", failing_after(len(WORKERS)))
-        with pytest.raises(ReleaseError, match="dn01p is not: .*dn02p is not: "):
+        with pytest.raises(ReleaseError, match=r"dn01p is not: .*dn02p is not: "):
             switch(fleet, NEW)
         assert fleet.live() == [NEW, NEW, OLD]
     for agent in fleet.agents.values():

@@ -9,7 +9,8 @@ from filter_plugins.status_table import status_table
 
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service as airflow_service_state describes a healthy one, with changes."""
-    return {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False, **changes}
+    healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False}
+    return {**healthy, "quarantined": False, **changes}
 
 
 def result(**services: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +43,11 @@ def test_the_table_has_a_line_for_each_service_and_each_silent_host() -> None:
             result(worker=service(state="inactive", since="", installed=False)),
             ["worker on h is not installed"],
             id="not installed",
+        ),
+        pytest.param(
+            result(worker=service(state="inactive", since="", quarantined=True)),
+            ["worker on h is in quarantine, it missed a DAG release (deploy_dags.yml)"],
+            id="in quarantine",
         ),
         pytest.param({"unreachable": True}, ["h is unreachable"], id="unreachable"),
         pytest.param(result(), [], id="no services"),

@@ -43,6 +43,7 @@ def test_aliases(text: str, found: list[str]) -> None:
             "scp $1 airflow@dn01p:/x\nscp $1 airflow@dn04p:/x\n# dn02p is down", {"dn01p", "dn04p"}, id="lines"
         ),
         pytest.param("for n in dn{01..03}p; do scp $1 $n:; done", WORKERS, id="braces"),
+        pytest.param("for n in dn0{1..3}p; do scp $1 $n:; done", WORKERS, id="braces behind a digit"),
         pytest.param("echo xdn01p dn01px", set(), id="parts of words"),
     ],
 )
@@ -51,6 +52,8 @@ def test_nodes_of_the_script(script: str, nodes: set[str]) -> None:
 
 
 def test_difference() -> None:
+    (unknown,) = old.difference(set(), WORKERS)
+    assert "cannot be read" in unknown
     assert old.difference(WORKERS, WORKERS) == []
     more, less = old.difference({"dn01p", "dn02p", "dn04p"}, WORKERS)
     assert "copies to dn04p" in more
