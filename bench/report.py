@@ -24,7 +24,7 @@ def table(results: Results, hosts: int, files: int, limit: float) -> str:
     rows = [head, ["---"] * len(head)]
     for way in WAYS:
         cases = [Case(way.name, work, hosts, files) for work in WORKS]
-        if any(results.runs.get(case) for case in cases):
+        if any(results.runs.get(case) or results.late(case) for case in cases):
             wire = " / ".join(mega(results.wire(case)) for case in cases)
             cells = [timing(results, case, limit) for case in cases]
             rows.append([way.name, *cells, wire, mega(results.memory(way.name, hosts, files), digits=0)])
