@@ -22,7 +22,7 @@ options:
       - Where to. C(dags_folder), the link on the hosts; C(owner) and C(group) of the files; C(file_mode) and
         C(folder_mode) in octal.
       - C(workers), inventory names of the hosts that become live first; C(masters), of those that become live last;
-        C(scheduler), of the one that holds the lock C(lock_file); C(left_out), of workers that the run leaves out.
+        C(scheduler), of the one that holds the lock C(lock_file); C(left_out), of hosts that the limit leaves out.
       - C(lock_wait), seconds to wait for another run; C(allow_missing), whether hosts may be unreachable.
     type: dict
     required: true

@@ -6,6 +6,7 @@ import contextlib
 import json
 import select
 import shlex
+import signal
 import subprocess
 import tempfile
 import threading
@@ -193,7 +194,8 @@ class Session:
         code = self._process.wait()
         self._said.seek(0)
         reason = last_line(self._said.read().decode(errors="replace"))
-        raise Unreachable(reason) if code == UNREACHABLE else HostFailed(reason)
+        gone = code in (UNREACHABLE, -signal.SIGKILL)  # or given up by us, after the limit
+        raise Unreachable(reason) if gone else HostFailed(reason)
 
 
 class Fleet:

@@ -160,7 +160,7 @@ class Run:
         seen = self.fleet.ask(self.target.left_out, "look")
         differ = [name for name, result in seen.results.items() if result["live"] != release]
         names = sorted([*differ, *seen.bad])
-        said = f"The limit leaves out {', '.join(names)}: not on {release} until deploy_dags.yml runs there too."
+        said = f"The limit leaves out {', '.join(names)}: not on {release} until this playbook runs there too."
         return [said] if names else []
 
     def level(self, release: str) -> list[str]:

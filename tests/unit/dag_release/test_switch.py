@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,17 @@ def test_nothing_becomes_final_without_the_record(fleet: HereFleet) -> None:
     with pytest.raises(ReleaseError, match="every host is back on what it had"):
         switch(fleet, NEW)
     assert fleet.live() == [OLD] * 3
+
+
+def test_the_limit_leaves_out_only_those_that_differ(fleet: HereFleet) -> None:
+    run = run_on(fleet)
+    run.target = replace(run.target, left_out=[Host(name, name) for name in WORKERS])
+    assert run.left_out_notes(OLD) == []
+    fleet.agents[WORKERS[0]].place.dags.unlink()
+    fleet.faults[WORKERS[1], "look"] = Unreachable("no route")
+    assert run.left_out_notes(OLD) == [
+        f"The limit leaves out dn01p, dn02p: not on {OLD} until this playbook runs there too."
+    ]
 
 
 def test_what_could_not_be_put_back_is_tried_once_more_at_the_end(

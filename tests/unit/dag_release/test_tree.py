@@ -10,7 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_ops.dag_release.agent.tree import Entry, digest, scan
-from airflow_ops.dag_release.tree import Delta, align_times, build, delta, program_mode, read, release_id, wanted_paths
+from airflow_ops.dag_release.tree import (
+    Delta,
+    align_times,
+    build,
+    delta,
+    is_below_link,
+    program_mode,
+    read,
+    release_id,
+    wanted_paths,
+)
 
 QUIET = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -133,3 +143,11 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
 def test_an_id_is_utc_time_and_the_start_of_the_digest() -> None:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
     assert release_id("0123456789abcdef", now) == "20260102T030405Z-0123456789ab"
+
+
+@pytest.mark.parametrize(("name", "below"), [("P/a.py", False), ("L/a.py", True), ("P/L/b/a.py", True), ("L", False)])
+def test_a_path_through_a_link_of_the_tree_is_known(tmp_path: Path, name: str, below: bool) -> None:
+    (tmp_path / "P").mkdir()
+    (tmp_path / "L").symlink_to("/etc")
+    (tmp_path / "P/L").symlink_to("/etc")
+    assert is_below_link(tmp_path, name) is below

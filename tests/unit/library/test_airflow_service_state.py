@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from library.airflow_service_state import as_utc, files_read_by, parse_show, stale_reasons, started_at, version_of
+from airflow_ops.dag_release.agent import behind
+from library.airflow_service_state import (
+    as_utc,
+    describe,
+    files_read_by,
+    parse_show,
+    stale_reasons,
+    started_at,
+    version_of,
+)
 
 SHOWN = """\
 MainPID=412
@@ -91,3 +100,11 @@ def test_files_read_by_names_unit_drop_ins_environment_venv_and_own_digest() -> 
         "/h/venv",
         "/h/config_digests/worker",
     ]
+
+
+@pytest.mark.parametrize(("drop_ins", "quarantined"), [(str(behind.QUARANTINE), True), ("/etc/x.conf", False)])
+def test_a_worker_in_quarantine_is_known_by_the_drop_in_that_a_delivery_writes(
+    drop_ins: str, quarantined: bool
+) -> None:
+    shown = {**parse_show(SHOWN)["airflow-worker.service"], "DropInPaths": drop_ins, "UnitFileState": "enabled"}
+    assert describe("worker", shown, Path("/h"), Path("/e"))["quarantined"] is quarantined
