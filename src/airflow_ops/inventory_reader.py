@@ -6,7 +6,7 @@ Defaults and argument specs come from the roles themselves, so nothing is declar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,17 +95,48 @@ class Reader:
         given = {str(key) for key in raw if str(key).startswith(prefixes)}
         layers = {**self._defaults, **self._computed, **raw, "hostvars": self._task_vars["hostvars"]}
         layers.pop("ansible_facts", None)
-        templar = Templar(loader=self._loader, variables=layers)
-        variables: dict[str, Any] = {}
-        broken: dict[str, str] = {}
-        for key in sorted({*self._defaults, *given, *(key for key in CONNECTION if key in raw)}):
+        names = {*self._defaults, *given, *CONNECTION}
+        variables = Variables(Templar(loader=self._loader, variables=layers), layers, names)
+        reasons = {key: variables.why_not(key) for key in sorted(given)}
+        broken = {key: reason for key, reason in reasons.items() if reason and not KNOWN_LATER.search(reason)}
+        return Host(
+            name,
+            variables,
+            frozenset(given),
+            {key: "its template fails" if key in SECRETS else reason for key, reason in broken.items()},
+        )
+
+
+class Variables(Mapping[str, Any]):
+    """Some variables of a host, each templated when somebody asks for it; one whose template fails is not there.
+
+    Templating all would cost more than all rules, and some defaults look at every other host.
+    """
+
+    def __init__(self, templar: Templar, raw: Mapping[str, Any], names: Iterable[str]) -> None:
+        self._templar, self._raw = templar, raw
+        self._names = sorted(name for name in names if name in raw)
+        self._values: dict[str, Any] = {}
+        self._reasons: dict[str, str] = {}
+
+    def why_not(self, name: str) -> str:
+        """Return why the template of a variable fails, '' when it does not."""
+        if name in self._names and name not in self._values and name not in self._reasons:
             try:
-                variables[key] = plain(templar.template(layers[key]))
+                self._values[name] = plain(self._templar.template(self._raw[name]))
             except AnsibleError as error:
-                reason = " ".join(str(error).split())
-                if key in given and not KNOWN_LATER.search(reason):
-                    broken[key] = "its template fails" if key in SECRETS else reason
-        return Host(name, variables, frozenset(given), broken)
+                self._reasons[name] = " ".join(str(error).split())
+        return self._reasons.get(name, "")
+
+    def __getitem__(self, name: str) -> Any:
+        self.why_not(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._names if not self.why_not(name))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def _topics(hosts: Iterable[Mapping[str, Any]]) -> frozenset[str]:

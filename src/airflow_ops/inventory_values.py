@@ -178,7 +178,7 @@ def _urls_of_settings(settings: Mapping[str, Any]) -> list[Any]:
 
 def port_ranges(environment: Environment) -> Iterator[str]:
     """Every variable that ends in _port is a port."""
-    ports = {name: None for host in environment.hosts for name in sorted(host.variables) if name.endswith("_port")}
+    ports = {name: None for host in environment.hosts for name in sorted(host.given) if name.endswith("_port")}
     for name in ports:
         for value, where in environment.values(name):
             if value not in (None, "") and _port(value) is None:

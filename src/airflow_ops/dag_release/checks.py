@@ -34,8 +34,10 @@ def findings(files: Mapping[str, Path], source: Source) -> list[str]:
 
 def _dangling(files: Mapping[str, Path], root: Path) -> list[str]:
     """Return the links to what is there and does not travel."""
-    travels = {str(parent) for name in files for parent in [Path(name), *Path(name).parents]}
     links = {name: path for name, path in files.items() if path.is_symlink()}
+    if not links:
+        return []
+    travels = {str(parent) for name in files for parent in [Path(name), *Path(name).parents]}
     return [
         f"{name} is a link to {path.readlink()}, which is ignored and does not travel"
         for name, path in links.items()

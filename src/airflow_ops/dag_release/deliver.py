@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,13 +30,34 @@ def deliver(target: Target, order: Order, check_only: bool, say: Callable[[str],
         TemporaryDirectory(prefix="dag-release-") as folder,
         Fleet(target.user, target.place) as fleet,
     ):
+        fleet.open([target.scheduler, *target.hosts])  # they connect while the tree is read, and are asked nothing yet
         wanted = checked(source, target, say)
         delivery = _Delivery(Run(target, fleet, say), replace(order, source=source), origin, Path(folder))
         return delivery.run(wanted, check_only)
 
 
-def checked(source: Source, target: Target, say: Callable[[str], None]) -> dict[str, Path]:
-    """Return the files of a release by their path in it, or refuse them with everything that is wrong."""
+@dataclass(frozen=True)
+class Files:
+    """The files of a release by their path in it, and their stamps when this run first saw them."""
+
+    paths: Mapping[str, Path]
+    stamps: Mapping[str, str]
+
+    def copy(self, folder: Path, target: Target) -> list[Entry]:
+        """Copy the files to a folder and return its entries; what cannot be read, or was written to, is a refusal."""
+        try:
+            entries = tree.build(self.paths, folder, target.file_mode, target.folder_mode)
+            now = tree.stamps(self.paths)
+        except OSError as error:
+            reason = f"{error.filename} cannot be read or copied ({error.strerror})"
+            raise ReleaseError(f"{reason}; {NOTHING}, repeat the command when it can.") from error
+        if torn := [name for name, stamp in self.stamps.items() if stamp != now[name]]:
+            raise ReleaseError(f"{judge.some(torn)} changed while the run read it; {NOTHING}, repeat it.")
+        return entries
+
+
+def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files:
+    """Return the files of a release, or refuse them with everything that is wrong."""
     if source.is_partial:
         files, wrong = partial_files(source)
     else:
@@ -46,10 +67,11 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> dict[
         if len(files) == len(source.extra) and not source.allow_empty:
             wrong.append("it is empty (dag_release_allow_empty)")
     say(f"check {len(files)} files of {source.folder}")
+    stamps = tree.stamps(files)
     wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
     if wrong:
         raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.")
-    return files
+    return Files(files, stamps)
 
 
 def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
@@ -59,15 +81,6 @@ def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
     files = {name: source.folder / name for name in source.files if _inside(name)}
     wrong += [f"{name} is not a file" for name, path in files.items() if not (path.is_symlink() or path.is_file())]
     return {name: path for name, path in files.items() if path.is_symlink() or path.is_file()}, wrong
-
-
-def readable(work: Callable[..., list[Entry]], *args: object) -> list[Entry]:
-    """Read the source; what cannot be read, or has vanished since it was checked, is a refusal."""
-    try:
-        return work(*args)
-    except OSError as error:
-        reason = f"{error.filename} cannot be read or copied ({error.strerror})"
-        raise ReleaseError(f"{reason}; {NOTHING}, repeat the command when it can.") from error
 
 
 def _inside(name: str) -> bool:
@@ -92,11 +105,10 @@ class _Delivery:
         self.live_dags: Mapping[str, Mapping[str, str]] | None = None
         self.dags: dict[str, dict[str, str]] | None = None  # not known before Airflow has loaded the tree
 
-    def run(self, files: Mapping[str, Path], check_only: bool) -> Report:
+    def run(self, files: Files, check_only: bool) -> Report:
         if not self.source.is_partial:
-            self.entries = readable(tree.read, files)
+            self.entries = files.copy(self.copy, self.target)
             self.digest = digest(self.entries)
-        self.fleet.open([self.target.scheduler, *self.target.hosts])
         if not check_only:
             self.switch.take_lock(f"deliver {sources.name_of(self.source)}")
         seen = self.switch.look(check_only)
@@ -108,14 +120,12 @@ class _Delivery:
         todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
         report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
         if todo:
-            self.bring(seen, todo, files, report, check_only)
+            self.bring(seen, todo, report, check_only)
         report.notes += [] if check_only else self.switch.level(self.release)
         report.notes += self.closing_notes()
         return report
 
-    def bring(
-        self, seen: judge.Seen, todo: list[Host], files: Mapping[str, Path], report: Report, check_only: bool
-    ) -> None:
+    def bring(self, seen: judge.Seen, todo: list[Host], report: Report, check_only: bool) -> None:
         """Bring the tree to the hosts that lack it, and make it live there; or say what that would do."""
         self.read_live()
         difference = tree.delta(self.live_files, self.entries)
@@ -126,7 +136,6 @@ class _Delivery:
         report.lines += [f"? {path} ({name} alone has it)" for name, paths in loose.items() for path in paths]
         report.notes += judge.unmanaged_notes(loose, self.keep.unmanaged)
         report.notes += judge.late_imports(difference.removed)
-        self.build(files)
         tree.align_times(self.copy, self.live_files, self.entries)
         if check_only:
             self.preview(report)
@@ -164,7 +173,7 @@ class _Delivery:
         self.live_dags = result["dags"] if result["live"] or result["by_hand"] else {}
         self.by_hand = bool(result["by_hand"])
 
-    def fetch_base(self, seen: judge.Seen, files: Mapping[str, Path]) -> None:
+    def fetch_base(self, seen: judge.Seen, files: Files) -> None:
         """Make the tree of a release that is the live one with some files replaced or removed."""
         base, why = judge.partial_base(seen, [*self.source.files, *self.source.remove])
         if why:
@@ -185,28 +194,19 @@ class _Delivery:
         for entry in pulled:
             if entry.path not in live or entry.path in self.source.remove:
                 (self.copy / entry.path).unlink()
-        if linked := [name for name in files if tree.is_below_link(self.copy, name)]:
+        if linked := [name for name in files.paths if tree.is_below_link(self.copy, name)]:
             raise ReleaseError(f"{judge.some(linked)} lies below a link of {base}; {NOTHING}, name the file itself.")
-        self.entries = readable(tree.build, files, self.copy, self.target.file_mode, self.target.folder_mode)
+        self.entries = files.copy(self.copy, self.target)
         if clash := checks.collisions([entry.path for entry in self.entries]):
             raise ReleaseError(f"{'; '.join(clash)}; {NOTHING}.")
         self.digest = digest(self.entries)
         self.origin = {**self.origin, "base": base, "files": self.source.files, "removed": self.source.remove}
 
-    def build(self, files: Mapping[str, Path]) -> None:
-        """Copy the tree; a file that changed since it was read is noticed."""
-        if self.source.is_partial:
-            return
-        built = readable(tree.build, files, self.copy, self.target.file_mode, self.target.folder_mode)
-        torn = tree.delta(self.entries, built)
-        if torn:
-            names = judge.some([*torn.changed, *torn.added, *torn.removed])
-            raise ReleaseError(f"{names} changed while the run read it; {NOTHING}, repeat it.")
-
     def size(self) -> dict[str, int]:
         """Return what the tree takes: bytes, in whole blocks, and inodes."""
         sizes = [int(entry.stamp.split(":")[0]) for entry in self.entries]
-        folders = {parent for entry in self.entries for parent in Path(entry.path).parents}
+        lowest = {Path(folder) for folder in {entry.path.rpartition("/")[0] for entry in self.entries}}
+        folders = {parent for folder in lowest for parent in [folder, *folder.parents]}
         return {"size": sum((size + 4095) // 4096 * 4096 for size in sizes), "count": len(sizes) + len(folders)}
 
     def stage(self, hosts: list[Host]) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
+import os
 import select
 import shlex
 import signal
 import subprocess
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import resources
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -25,6 +29,7 @@ SIGN_OF_LIFE = 10.0  # seconds between them; an agent that hears nothing for a m
 ANSWER = 1800.0  # seconds after which a host that is still connected counts as lost
 SWITCH = 60.0  # seconds, while the other hosts wait half way
 RSYNC_SILENCE = 300  # seconds without a byte
+PIPE = 65536  # bytes that a pipe holds
 UNREACHABLE = 255  # exit code of ssh for its own failures
 AGENT = "airflow_ops.dag_release.agent"
 IN_THE_SWITCH = ("activate", "back", "commit", "behind")
@@ -98,20 +103,40 @@ def agent_modules() -> dict[str, str]:
     return {f"{AGENT}.{name}": folder.joinpath(f"{name}.py").read_text("utf-8") for name in MODULES}
 
 
+@cache
+def agent_code() -> bytes:
+    """Return the agent as code for a Python like this one and as text for others, compressed.
+
+    The code saves every host the compiling, which takes as long as all that it does for a small change.
+    """
+    code = {name: compile(text, name, "exec", dont_inherit=True) for name, text in agent_modules().items()}
+    every_python_reads = 2  # version of the format
+    return zlib.compress(
+        marshal.dumps((MAGIC_NUMBER, marshal.dumps(code), agent_modules()), every_python_reads),
+    )
+
+
 def agent_program(place: Mapping[str, Any]) -> bytes:
-    """Return the program that makes a host's Python our agent: its length in a line, then its text."""
+    """Return the program that makes a host's Python our agent: its length in a line, its text, then the modules.
+
+    It must fit into a pipe, or starting the agents would wait for each host in turn.
+    """
+    modules = agent_code()
     text = f"""\
-import sys, types
+import marshal, sys, types, zlib
+from importlib._bootstrap_external import MAGIC_NUMBER
+magic, code, sources = marshal.loads(zlib.decompress(sys.stdin.buffer.read({len(modules)})))
+codes = marshal.loads(code) if magic == MAGIC_NUMBER else sources
 package = types.ModuleType({AGENT!r})
 sys.modules[{AGENT!r}] = package
-for name, source in {agent_modules()!r}.items():
+for name in codes:
     module = types.ModuleType(name)
     sys.modules[name] = module
     setattr(package, name.rpartition(".")[2], module)
-    exec(compile(source, name, "exec"), module.__dict__)
+    exec(codes[name], module.__dict__)
 sys.modules["{AGENT}.serve"].main({dict(place)!r})
 """.encode()
-    return b"%d\n%s" % (len(text), text)
+    return b"%d\n%s%s" % (len(text), text, modules)
 
 
 class Session:
@@ -124,8 +149,8 @@ class Session:
         self.host = host
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would stay open in ssh's master
         self._writing = threading.Lock()
-        # sudo in English, as its words are read; file names in UTF-8 whatever the locale is
-        command = ["sudo", "-n", "-u", user, host.python, "-I", "-X", "utf8", "-c", START]
+        # sudo in English, as its words are read; the standard library is enough; file names in UTF-8 in every locale
+        command = ["sudo", "-n", "-u", user, host.python, "-I", "-S", "-X", "utf8", "-c", START]
         remote = f"cd / && LC_ALL=C {shlex.join(command)}"
         self._process = subprocess.Popen(
             [*host.ssh(), host.address, remote], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
@@ -175,13 +200,16 @@ class Session:
 
     def close(self) -> None:
         """Wait for the end of the agent after `hang_up`."""
+        assert self._process.stdout
+        output = self._process.stdout.fileno()
+        while select.select([output], [], [], CONNECT_TIMEOUT)[0] and os.read(output, PIPE):
+            pass  # an answer that nobody waited for; then the end, which a `wait` with a limit would poll for
         try:
             self._process.wait(CONNECT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._process.stdout.close()
         self._said.close()
 
     def _write(self, data: bytes) -> None:

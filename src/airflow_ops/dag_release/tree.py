@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from airflow_ops.dag_release.agent.tree import Entry, entry_of, scan
+from airflow_ops.dag_release.agent.tree import Entry, scan, stamp_of
 from airflow_ops.dag_release.plan import Source, id_time
 
 # Files and folders that are never part of a release: what Python, editors and version control write.
@@ -87,14 +87,9 @@ def origins(source: Source) -> dict[str, Path]:
     return {path: source.folder / path for path in paths} | source.extra
 
 
-def read(files: Mapping[str, Path]) -> list[Entry]:
-    """Return the entries of files by their path in the release, sorted."""
-    found = [
-        Entry(name, entry.kind, entry.content, entry.stamp)
-        for name, path in files.items()
-        for entry in [entry_of(str(path.parent), path.name, path.lstat())]
-    ]
-    return sorted(found, key=lambda entry: entry.path)
+def stamps(files: Mapping[str, Path]) -> dict[str, str]:
+    """Return what every write to the files changes, by their path in the release; empty where a file is not there."""
+    return {name: stamp_of(path.lstat()) if os.path.lexists(path) else "" for name, path in files.items()}
 
 
 def program_mode(file_mode: int) -> int:

@@ -1,12 +1,34 @@
-"""A host that keeps its connection and says nothing."""
+"""The program that a host gets, and a host that keeps its connection and says nothing."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from airflow_ops.dag_release.fleet import Host, Session, Unreachable
+from airflow_ops.dag_release import fleet
+from airflow_ops.dag_release.fleet import PIPE, START, Host, Session, Unreachable, agent_program
+
+
+@pytest.mark.parametrize("magic", [importlib.util.MAGIC_NUMBER, b"another version"], ids=["code", "source"])
+def test_a_host_runs_the_agent_whatever_its_python_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: bytes
+) -> None:
+    monkeypatch.setattr(fleet, "MAGIC_NUMBER", magic)
+    fleet.agent_code.cache_clear()
+    program = agent_program({"dags": str(tmp_path / "dags"), "group": "hadoop"})
+    fleet.agent_code.cache_clear()
+    asked = program + b'{"verb": "look"}\n'
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", START], input=asked, capture_output=True, check=True)
+    assert json.loads(done.stdout)["live"] is None
+
+
+def test_the_agent_fits_into_a_pipe() -> None:
+    assert len(agent_program({"dags": "/a/folder/of/dags", "group": "hadoop"})) < PIPE - 4096
 
 
 class SilentHost(Host):

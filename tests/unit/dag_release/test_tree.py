@@ -17,7 +17,6 @@ from airflow_ops.dag_release.tree import (
     delta,
     is_below_link,
     program_mode,
-    read,
     release_id,
     wanted_paths,
 )
@@ -68,7 +67,8 @@ def test_a_copy_has_the_modes_of_a_release_and_the_times_of_the_source(tmp_path:
     modes = {path.relative_to(target).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in target.rglob("*")}
     assert modes == {"p": 0o750, "p/a.py": 0o640, "s.sh": 0o750, "extra": 0o750, "extra/check.py": 0o640}
     assert (target / "p/a.py").stat().st_mtime == 1
-    assert entries == read(files)
+    assert entries == scan(target)
+    assert [entry.path for entry in entries] == sorted(files)
 
 
 @pytest.mark.parametrize(("mode", "program"), [(0o640, 0o750), (0o644, 0o755), (0o660, 0o770)])

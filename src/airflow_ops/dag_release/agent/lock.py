@@ -5,11 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +26,11 @@ def is_stale(holder: dict[str, Any], now: float, boot: str, alive: bool) -> bool
     return holder.get("boot") != boot or not alive or float(holder.get("expires", 0)) < now
 
 
-@dataclass
 class Lock:
-    """A lock file and the token with which this process took it."""
+    """A lock file and the token with which this process took it, empty while it has not."""
 
-    path: Path
-    token: str = ""
+    def __init__(self, path: Path) -> None:
+        self.path, self.token = path, ""
 
     def take(self, who: str, where: str, what: str) -> dict[str, Any] | None:
         """Take the lock and return None, or return who holds it."""
@@ -42,7 +39,7 @@ class Lock:
             holder = self.holder()
             if holder and not is_stale(holder, now, boot, Path(f"/proc/{holder.get('pid')}").exists()):
                 return holder
-            self.token = secrets.token_hex(8)
+            self.token = os.urandom(8).hex()
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
             about = {"who": who, "where": where, "what": what, "since": since}
             self._write({**about, "pid": os.getpid(), "boot": boot, "token": self.token, "expires": now + LEASE})

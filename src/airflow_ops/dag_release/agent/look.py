@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_ops.dag_release.agent.behind import QUARANTINE
 from airflow_ops.dag_release.agent.place import Manifest, Place, release_ids, select
 from airflow_ops.dag_release.agent.tree import Entry, digest, scan
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The live tree of a host against its manifest."""
 
     live: str | None

@@ -6,9 +6,8 @@ import json
 import re
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_ops.dag_release.agent.tree import Entry
 
@@ -20,8 +19,7 @@ class AgentError(Exception):
     """A refusal that the admin reads: one sentence."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where the releases of a host are."""
 
     dags: Path  # the link that Airflow reads
@@ -92,8 +90,7 @@ class Place:
             self.own(self.releases, self.folder_mode)
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What is known of a release: the fields that the controller gives, and its files."""
 
     fields: dict[str, Any]

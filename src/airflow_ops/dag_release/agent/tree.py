@@ -6,22 +6,34 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 RUNTIME_NAMES = frozenset({"__pycache__"})
 
 
-@dataclass(frozen=True)
 class Entry:
     """One file of a tree: its path below the tree, the bit of its mode that matters, and the hash of its content.
 
-    `stamp` is what every write changes (size, times, inode): while it is the same, so is the content.
+    No dataclass, and none in the other modules of the agent: a host imports `dataclasses` as long as it looks at its
+    live tree twice.
+
+    :param kind: "file", "program" (an executable file), "link" or "other" (a pipe).
+    :param content: SHA-256 of a file in hex, or the target of a link.
+    :param stamp: what every write changes (size, times, inode): while it is the same, so is the content. Not compared.
     """
 
-    path: str
-    kind: str  # "file", "program" (an executable file), "link" or "other" (a pipe)
-    content: str  # SHA-256 of a file in hex, or the target of a link
-    stamp: str = field(default="", compare=False)
+    __slots__ = ("content", "kind", "path", "stamp")
+
+    def __init__(self, path: str, kind: str, content: str, stamp: str = "") -> None:
+        self.path, self.kind, self.content, self.stamp = path, kind, content, stamp
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self.line() == other.line()
+
+    def __hash__(self) -> int:
+        return hash(self.line())
+
+    def __repr__(self) -> str:
+        return f"Entry({self.path!r}, {self.kind!r}, {self.content!r}, {self.stamp!r})"
 
     def line(self) -> str:
         return f"{self.kind} {self.content} {self.path}\n"
@@ -45,9 +57,14 @@ def kind_of(mode: int) -> str:
     return "program" if mode & stat.S_IXUSR else "file"
 
 
+def stamp_of(info: os.stat_result) -> str:
+    """Return what every write to a file changes."""
+    return f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
+
+
 def entry_of(root: str, path: str, info: os.stat_result, known: Entry | None = None) -> Entry:
     """Return the entry of `path` below `root`; `known` saves the reading when nobody wrote to the file since."""
-    kind, stamp = kind_of(info.st_mode), f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
+    kind, stamp = kind_of(info.st_mode), stamp_of(info)
     if kind == "other":
         return Entry(path, kind, "", stamp)
     if known and known.kind == kind and known.stamp == stamp:
