@@ -23,6 +23,38 @@ from airflow.operators.bash import BashOperator
 with DAG("brand_new", start_date=pendulum.datetime(2024, 1, 1), schedule=None, is_paused_upon_creation=False):
     BashOperator(task_id="hello", bash_command="hostname")
 """
+CYCLE = """
+import pendulum
+from airflow import DAG
+from airflow.operators.empty import EmptyOperator
+
+with DAG("in_a_circle", start_date=pendulum.datetime(2024, 1, 1), schedule=None):
+    first = EmptyOperator(task_id="first")
+    first >> EmptyOperator(task_id="second") >> first
+"""
+# A task that has begun before a switch, and imports a module of the tree after it.
+LATE_IMPORT = f"""
+import time
+from pathlib import Path
+
+import pendulum
+from airflow import DAG
+from airflow.operators.python import PythonOperator
+
+
+def through_a_switch():
+    until = time.monotonic() + 120
+    Path("{HOME}/task_has_begun").touch()
+    while not Path("{HOME}/switch_is_done").exists():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    from late_module import VALUE
+    assert VALUE == "new", VALUE
+
+
+with DAG("late_import", start_date=pendulum.datetime(2024, 1, 1), schedule=None, is_paused_upon_creation=False):
+    PythonOperator(task_id="late", python_callable=through_a_switch)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +123,29 @@ def test_a_new_dag_is_scheduled_and_runs_on_a_data_node(cluster: Cluster, tree: 
     assert cluster.wait([("brand_new", "first")]) == {("brand_new", "first"): "success"}
     (row,) = [row for row in cluster.tasks("first") if row.dag == "brand_new"]
     assert row.host in ("dn01p", "dn02p", "dn03p")
+
+
+def test_a_running_task_ends_well_and_imports_from_the_new_release(cluster: Cluster, tree: Path) -> None:
+    (tree / "late_module.py").write_text("VALUE = 'old'\n")
+    (tree / "PROC_TEST" / "late_import.py").write_text(LATE_IMPORT)
+    deploy(cluster, tree)
+    cluster.wait_for_dag("late_import")
+    cluster.trigger(("late_import", "through", {}))
+    until = time.monotonic() + 60  # seconds
+    workers = [host for host in HOSTS if host.startswith("dn")]
+    while all(cluster.ssh(host, f"sudo ls {HOME}/task_has_begun", check=False).returncode for host in workers):
+        assert time.monotonic() < until
+    (tree / "late_module.py").write_text("VALUE = 'new'\n")
+    deploy(cluster, tree)
+    for host in workers:
+        cluster.ssh(host, f"sudo touch {HOME}/switch_is_done")
+    ended = cluster.wait([("late_import", "through")])
+    for host in workers:
+        cluster.ssh(host, f"sudo rm -f {HOME}/switch_is_done {HOME}/task_has_begun")
+    assert ended == {("late_import", "through"): "success"}
+    (tree / "PROC_TEST" / "late_import.py").unlink()
+    (tree / "late_module.py").unlink()
+    assert "late_module" in words(deploy(cluster, tree))  # a task that imports it late would fail: said beforehand
 
 
 def test_a_bad_tree_is_refused_with_every_finding(cluster: Cluster, tree: Path, tmp_path: Path) -> None:
@@ -187,22 +242,23 @@ def test_the_way_back_and_forth(cluster: Cluster, tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "sentences"),
     [
-        ("from airflow import DAG\nimport none_such\n", "bad.py on mn02p: line 2: ModuleNotFoundError"),
-        (NEW_DAG, "Ignoring DAG brand_new from"),
+        ("from airflow import DAG\nimport none_such\n", ["bad.py on mn02p: line 2: ModuleNotFoundError"]),
+        (NEW_DAG, ["brand_new", "bad.py", "brand_new.py"]),
+        (CYCLE, ["bad.py on mn02p", "Cycle detected in DAG"]),
     ],
-    ids=["missing package", "duplicate dag_id"],
+    ids=["missing package", "duplicate dag_id", "cycle"],
 )
 def test_what_airflow_cannot_load_goes_live_nowhere(
-    cluster: Cluster, tree: Path, tmp_path: Path, text: str, sentence: str
+    cluster: Cluster, tree: Path, tmp_path: Path, text: str, sentences: list[str]
 ) -> None:
     shutil.copytree(tree, tmp_path / "bad")
     (tmp_path / "bad/bad.py").write_text(text)
     before = live(cluster)
     run = deploy(cluster, tmp_path / "bad", check=False)
     assert run.returncode != 0
-    assert sentence in words(run)
+    assert [sentence for sentence in sentences if sentence not in words(run)] == []
     assert live(cluster) == before
 
 
@@ -230,6 +286,7 @@ def test_a_worker_that_missed_a_release_is_in_quarantine_until_it_is_level(clust
     assert len(set(live(cluster).values())) == 2
     (tree / "broken.py").write_text("from airflow import DAG\nimport none_such\n")
     deploy(cluster, tree, check=False)  # fails, and has seen dn03p
+    assert cluster.ssh("dn03p", "sudo systemctl start airflow-worker", check=False).returncode != 0
     active = cluster.ssh("dn03p", "systemctl is-active airflow-worker", check=False).stdout
     assert active != "active\n"
     (tree / "broken.py").unlink()

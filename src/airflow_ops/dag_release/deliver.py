@@ -193,7 +193,7 @@ class _Delivery:
             raise ReleaseError(f"{names} changed on {host.name} while the run read it; {NOTHING}, repeat it.")
         for entry in pulled:
             if entry.path not in live or entry.path in self.source.remove:
-                (self.copy / entry.path).unlink()
+                tree.remove(self.copy, entry.path)
         if linked := [name for name in files.paths if tree.is_below_link(self.copy, name)]:
             raise ReleaseError(f"{judge.some(linked)} lies below a link of {base}; {NOTHING}, name the file itself.")
         self.entries = files.copy(self.copy, self.target)

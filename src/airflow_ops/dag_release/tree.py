@@ -118,6 +118,15 @@ def is_below_link(target: Path, name: str) -> bool:
     return any((target / parent).is_symlink() for parent in Path(name).parents)
 
 
+def remove(target: Path, name: str) -> None:
+    """Remove a file of a copy, and the folders that are empty without it."""
+    (target / name).unlink()
+    for folder in [target / parent for parent in Path(name).parents][:-1]:
+        if any(folder.iterdir()):
+            break
+        folder.rmdir()
+
+
 def set_modes(target: Path, file_mode: int, folder_mode: int) -> list[Entry]:
     """Give all files and folders of a tree their final modes and return its entries."""
     for folder, folders, names in os.walk(target):

@@ -18,6 +18,7 @@ from airflow_ops.dag_release.tree import (
     is_below_link,
     program_mode,
     release_id,
+    remove,
     wanted_paths,
 )
 
@@ -69,6 +70,15 @@ def test_a_copy_has_the_modes_of_a_release_and_the_times_of_the_source(tmp_path:
     assert (target / "p/a.py").stat().st_mtime == 1
     assert entries == scan(target)
     assert [entry.path for entry in entries] == sorted(files)
+
+
+def test_a_file_goes_with_the_folders_that_only_it_has_filled(tmp_path: Path) -> None:
+    write(tmp_path, {"p/q/only.sh": "", "p/r/one.sh": "", "top.sh": ""})
+    remove(tmp_path, "p/q/only.sh")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["one.sh", "p", "r", "top.sh"]
+    remove(tmp_path, "top.sh")
+    remove(tmp_path, "p/r/one.sh")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("mode", "program"), [(0o640, 0o750), (0o644, 0o755), (0o660, 0o770)])

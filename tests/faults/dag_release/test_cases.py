@@ -1,0 +1,133 @@
+"""What the options of a delivery do on hosts, and sources and hosts that are out of the ordinary."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.plain_cluster import HOME, environment
+from lab.settings import REPOSITORY
+from tests.faults.dag_release.fleet import Fleet
+
+VICTIM = "x03"
+BIG = 200 << 20  # bytes
+REFUSED = 5  # exit code of ss
+
+
+def everywhere(fleet: Fleet, command: str) -> set[str]:
+    """Return what a command prints on the hosts, where each difference shows."""
+    return set(fleet.cluster.everywhere(command).values())
+
+
+def test_a_file_of_200_megabytes(fleet: Fleet) -> None:
+    big = fleet.tree / "models/big.bin"
+    big.parent.mkdir(exist_ok=True)
+    with big.open("wb") as file:
+        for _ in range(BIG >> 20):
+            file.write(os.urandom(1 << 20))
+    try:
+        fleet.deliver_well()
+        (digest,) = everywhere(fleet, f"sudo sha256sum {HOME}/dags/models/big.bin | cut -c1-64")
+        own = subprocess.run(["sha256sum", big], capture_output=True, text=True, check=True).stdout
+        assert digest.strip() == own[:64]
+    finally:
+        big.unlink()
+    fleet.deliver_well()
+    fleet.cluster.everywhere(f"sudo sh -c 'rm -rf {HOME}/dag_releases/*.kept'")
+
+
+def test_a_file_above_the_limit_is_refused_before_anything_is_staged(fleet: Fleet) -> None:
+    before = fleet.live()
+    run = fleet.deliver("-e", "dag_release_max_file_size=20")
+    assert run.process.returncode != 0
+    assert "z_payload.bin has 24 MiB, the limit is 20 (dag_release_max_file_size)" in run.text
+    assert fleet.live() == before
+
+
+def test_a_dags_folder_that_is_read_only_stops_the_run(fleet: Fleet) -> None:
+    before = fleet.live()
+    fleet.cluster.ssh(VICTIM, f"sudo mount --bind {HOME} {HOME} && sudo mount -o remount,bind,ro {HOME}")
+    try:
+        run = fleet.deliver()
+    finally:
+        fleet.cluster.ssh(VICTIM, f"sudo umount {HOME}")
+    assert run.process.returncode != 0
+    assert f"{VICTIM} failed" in run.text
+    assert "Read-only file system" in run.text
+    assert fleet.live() == before
+    fleet.deliver_well()
+
+
+def test_masters_may_be_left_out(fleet: Fleet) -> None:
+    before = fleet.live()
+    run = fleet.deliver("-e", "dag_release_masters=leave")
+    assert run.process.returncode == 0, run.output
+    assert fleet.live_on("x01") == before["x01"]
+    assert {fleet.live_on(host) for host in fleet.cluster.workers}.isdisjoint(before.values())
+    assert "leaves out x01" in run.text
+    fleet.deliver_well()
+
+
+@pytest.mark.parametrize("what", ["carry", "drop"])
+def test_a_file_that_no_source_has(fleet: Fleet, what: str) -> None:
+    fleet.cluster.ssh(VICTIM, f"echo {what} | sudo -u airflow tee {HOME}/dags/own_{what}.sh")
+    run = fleet.deliver("-e", f"dag_release_unmanaged={what}")
+    assert run.process.returncode == 0, run.output
+    assert f"own_{what}.sh" in run.text
+    there = fleet.home(VICTIM) / "dag_releases" / str(fleet.live_on(VICTIM)) / f"own_{what}.sh"
+    assert there.exists() == (what == "carry")
+    kept = [path.read_text() for path in fleet.home(VICTIM).glob(f"dag_releases/*.kept/own_{what}.sh*")]
+    assert (there.read_text() if what == "carry" else kept[0]) == f"{what}\n"
+
+
+def test_a_commit_of_a_repository(fleet: Fleet, tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-C", str(tmp_path / "repo")]
+    subprocess.run(["cp", "-r", fleet.tree, tmp_path / "repo"], check=True)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "as it was"]):
+        subprocess.run([*git, *command], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "repo/later.sh").write_text("not committed\n")
+    repo = ("-e", f"dag_release_repo={tmp_path / 'repo'}")
+    before = fleet.live()
+    assert "1 uncommitted changes (later.sh), which no commit brings" in fleet.deliver(*repo).text
+    assert fleet.live() == before
+    (tmp_path / "repo/later.sh").unlink()
+    run = fleet.deliver(*repo)
+    assert run.process.returncode == 0, run.output
+    (live,) = set(fleet.live().values())
+    manifests = [json.loads((fleet.home(host) / f"dag_releases/{live}.json").read_text()) for host in fleet.hosts]
+    assert {manifest["origin"]["commit"] for manifest in manifests} == {commit}
+
+
+def ss(fleet: Fleet, folder: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Type `ss` as an admin does, in a folder of the sources."""
+    inventory = yaml.safe_load(fleet.cluster.inventory.read_text("utf-8"))
+    inventory["plain"]["vars"]["dag_release_parse"] = False  # plain hosts have no Airflow that could
+    (home / "inventory.yml").write_text(yaml.safe_dump(inventory), "utf-8")
+    own = {"ANSIBLE_INVENTORY": str(home / "inventory.yml"), "DAG_SOURCE": str(fleet.tree), "PWD": str(folder)}
+    return subprocess.run(
+        [REPOSITORY / "bin/ss", *arguments],
+        cwd=folder, env=environment() | own, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_ss_delivers_and_removes_single_files(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.deliver_well()
+    (fleet.tree / "UTIL").mkdir(exist_ok=True)
+    for name in ("one file.sh", "not this.sh"):
+        (fleet.tree / "UTIL" / name).write_text("true\n")
+    try:
+        done = ss(fleet, fleet.tree / "UTIL", tmp_path, "one file.sh")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert everywhere(fleet, f"sudo ls {HOME}/dags/UTIL") == {"one file.sh\n"}
+        assert ss(fleet, fleet.tree / "UTIL", tmp_path, "none.sh").returncode == REFUSED
+        done = ss(fleet, fleet.tree / "UTIL", tmp_path, "--remove", "one file.sh")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert everywhere(fleet, f"sudo test -e {HOME}/dags/UTIL || echo gone") == {"gone\n"}
+    finally:
+        subprocess.run(["rm", "-r", fleet.tree / "UTIL"], check=True)
