@@ -1,0 +1,129 @@
+"""The playbooks of a day's work on the built cluster: trigger, clear, owners, drain, drift."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from lab.airflow_cluster import Cluster
+
+HOME = "/usr/hmg/2.2.1.0-552/airflow"
+FILE = f"{HOME}/dags/day2_test.py"
+WORKER = "dn01p"
+MARK = f"mark-{secrets.token_hex(4)}"
+# One run fails or not as its conf says; its tasks run on one worker.
+DAG = f"""
+from datetime import datetime, timezone
+from airflow import DAG
+from airflow.operators.bash import BashOperator
+from airflow.operators.empty import EmptyOperator
+start = datetime(2024, 1, 1, tzinfo=timezone.utc)
+with DAG("day2_test", schedule=None, start_date=start, is_paused_upon_creation=False):
+    first = BashOperator(
+        task_id="first", queue="{WORKER}",
+        bash_command="echo message $message; sleep $seconds; exit $code",
+        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "seconds", "code")}},
+        append_env=True,
+    )
+    first >> EmptyOperator(task_id="second") >> EmptyOperator(task_id="third")
+with DAG("day2_paused", schedule=None, start_date=start, is_paused_upon_creation=True):
+    EmptyOperator(task_id="only")
+"""
+FORGET = """
+from airflow.api.common.delete_dag import delete_dag
+delete_dag("day2_test"), delete_dag("day2_paused")
+"""
+# At once; the scheduler would find the file within half a minute.
+REGISTER = f"from airflow.models import DagBag; DagBag('{FILE}', include_examples=False).sync_to_db()"
+
+
+@pytest.fixture(scope="module")
+def dag(cluster: Cluster) -> Iterator[str]:
+    """Put the DAGs of this module on the scheduler and on one worker; return the id of the first."""
+    hosts = (cluster.scheduler, WORKER)
+    try:
+        for host in hosts:
+            cluster.ssh(host, f"printf %s {shlex.quote(DAG)} | sudo -u airflow tee {FILE} && sudo chmod 640 {FILE}")
+        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=REGISTER)
+        yield "day2_test"
+    finally:
+        for host in hosts:
+            cluster.ssh(host, f"sudo rm -f {FILE}")
+        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=FORGET)
+
+
+def play(cluster: Cluster, name: str, variables: dict[str, object], *args: str, fails: bool = False) -> str:
+    """Run a playbook and return its output; it must end as expected."""
+    run = cluster.playbook(f"playbooks/{name}.yml", "-e", json.dumps(variables), *args, check=False)
+    assert bool(run.returncode) == fails, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def trigger(cluster: Cluster, conf: object, *args: str, fails: bool = False, **values: object) -> str:
+    variables = {"trigger_dag_id": "day2_test", "trigger_dag_conf": conf, **values}
+    return play(cluster, "trigger_dag", variables, *args, fails=fails)
+
+
+def runs(cluster: Cluster) -> list[str]:
+    """Return the runs of the module's DAGs, oldest first."""
+    return [run for (run,) in cluster.sql("select run_id from dag_run where dag_id like 'day2%' order by id")]
+
+
+def states(cluster: Cluster, run: str) -> dict[str, str]:
+    return {task.task: task.state for task in cluster.tasks(run)}
+
+
+def test_trigger_previews_and_refuses_without_a_run(cluster: Cluster, dag: str) -> None:
+    assert "DAG day2_test would be triggered" in trigger(cluster, {}, "--check")
+    assert "trigger_dag_conf is a list" in trigger(cluster, "[1]", fails=True)
+    assert "DAG day2_paused is paused" in trigger(cluster, {}, trigger_dag_id="day2_paused", fails=True)
+    assert runs(cluster) == []
+
+
+@pytest.fixture(scope="module")
+def failed_run(cluster: Cluster, dag: str) -> tuple[str, str]:
+    """Trigger a run that fails, and wait for it; return its id and what the playbook said."""
+    conf = json.dumps({"message": MARK, "code": 3})  # as text, as on the command line
+    said = trigger(cluster, conf, trigger_dag_wait=True, fails=True)
+    return runs(cluster)[-1], said
+
+
+def test_a_run_that_fails_shows_its_tasks_and_the_end_of_the_log(failed_run: tuple[str, str]) -> None:
+    run, said = failed_run
+    assert f"Run {run} of DAG day2_test failed" in said
+    assert "day2_test: first: failed" in said
+    assert f"(1 failed, 2 upstream_failed): first on {WORKER}." in said
+    assert f"message {MARK}" in " ".join(said.split())  # lines are folded
+    assert "Traceback" not in said.partition("TASK [trigger_dag : trigger")[0]
+
+
+def clear(cluster: Cluster, run: str, fails: bool = False, **values: object) -> str:
+    variables = {"clear_tasks_dag_id": "day2_test", "clear_tasks_run_id": run, **values}
+    return play(cluster, "clear_tasks", variables, fails=fails)
+
+
+def test_clear_lists_first_and_needs_the_confirmation(cluster: Cluster, failed_run: tuple[str, str]) -> None:
+    run, _ = failed_run
+    before = states(cluster, run)
+    assert before == {"first": "failed", "second": "upstream_failed", "third": "upstream_failed"}
+    listed = clear(cluster, run, clear_tasks_pattern="second", fails=True)
+    assert re.search(rf"day2_test +{re.escape(run)} +second +upstream_failed", listed)
+    assert re.search(rf"day2_test +{re.escape(run)} +third +upstream_failed", listed), "downstream is not there"
+    assert "repeat with -e clear_tasks_confirm=true" in listed
+    assert "first" not in listed.partition("TASK [clear_tasks : clear | Show them]")[2]
+    assert "more than clear_tasks_limit (1)" in clear(cluster, run, clear_tasks_limit=1, fails=True)
+    assert states(cluster, run) == before
+
+
+def test_cleared_tasks_run_again(cluster: Cluster, failed_run: tuple[str, str]) -> None:
+    run, _ = failed_run
+    day = cluster.sql(f"select date(execution_date) from dag_run where run_id = '{run}'")[0][0]
+    said = clear(cluster, "", clear_tasks_start=day, clear_tasks_end=day, clear_tasks_confirm=True)
+    assert re.search(rf"{cluster.scheduler} .*changed=1 ", said)
+    assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "failed"}
+    assert cluster.sql(f"select try_number from task_instance where run_id = '{run}' and task_id = 'first'") == [["2"]]
