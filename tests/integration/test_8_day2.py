@@ -127,3 +127,44 @@ def test_cleared_tasks_run_again(cluster: Cluster, failed_run: tuple[str, str]) 
     assert re.search(rf"{cluster.scheduler} .*changed=1 ", said)
     assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "failed"}
     assert cluster.sql(f"select try_number from task_instance where run_id = '{run}' and task_id = 'first'") == [["2"]]
+
+
+SPOILED = {  # path: owner, group and mode that it gets, and those that it must have
+    f"{HOME}/dags/PROC_TEST/PKG_TEST/PR_TEST.py": ("root:root", "644", "airflow:hadoop 640"),
+    f"{HOME}/dags/PROC_TEST": ("root:hadoop", "700", "airflow:hadoop 750"),
+    "/var/log/airflow/day2_test": ("root:root", "600", "airflow:hadoop 640"),
+}
+
+
+def attributes(cluster: Cluster) -> dict[str, str]:
+    shown = cluster.ssh(WORKER, f"sudo stat -c '%n|%U:%G %a' {' '.join(SPOILED)}").stdout
+    return dict(line.split("|") for line in shown.splitlines())
+
+
+def owners(cluster: Cluster, paths: list[str], *args: str) -> str:
+    return play(cluster, "fix_ownership", {"fix_ownership_paths": paths}, "-l", WORKER, *args)
+
+
+@pytest.fixture
+def spoiled(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """Give files of one host to root, as a copy by hand does, and a link that leads out; return what they are now."""
+    cluster.ssh(WORKER, "sudo touch /var/log/airflow/day2_test && sudo ln -s /etc/hostname /var/log/airflow/day2_link")
+    for path, (owner, mode, _) in SPOILED.items():
+        cluster.ssh(WORKER, f"sudo chown {owner} {path} && sudo chmod {mode} {path}")
+    yield attributes(cluster)
+    cluster.ssh(WORKER, "sudo rm -f /var/log/airflow/day2_test /var/log/airflow/day2_link")
+
+
+def test_owners_and_modes_come_back(cluster: Cluster, spoiled: dict[str, str]) -> None:
+    preview = owners(cluster, [], "--check", "--diff")
+    assert re.search(
+        r"-/var/log/airflow/day2_test root:root 0600\n(.*\n)*?\+/var/log/airflow/day2_test airflow:hadoop 0640", preview
+    )
+    assert attributes(cluster) == spoiled
+    owners(cluster, [f"{HOME}/dags/PROC_TEST/PKG_TEST", "PROC_TEST/PKG_TEST/PR_TEST.py"])
+    one = next(iter(SPOILED))
+    assert {path for path, now in attributes(cluster).items() if now != spoiled[path]} == {one}
+    owners(cluster, [])
+    assert attributes(cluster) == {path: right for path, (_, _, right) in SPOILED.items()}
+    assert cluster.ssh(WORKER, "stat -c %U /etc/hostname").stdout.strip() == "root"
+    assert "changed=0" in owners(cluster, []).rpartition("PLAY RECAP")[2]
