@@ -6,7 +6,8 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -72,6 +73,14 @@ def trigger(cluster: Cluster, conf: object, *args: str, fails: bool = False, **v
 def runs(cluster: Cluster) -> list[str]:
     """Return the runs of the module's DAGs, oldest first."""
     return [run for (run,) in cluster.sql("select run_id from dag_run where dag_id like 'day2%' order by id")]
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within the time"
+        time.sleep(0.5)
 
 
 def states(cluster: Cluster, run: str) -> dict[str, str]:
@@ -168,3 +177,31 @@ def test_owners_and_modes_come_back(cluster: Cluster, spoiled: dict[str, str]) -
     assert attributes(cluster) == {path: right for path, (_, _, right) in SPOILED.items()}
     assert cluster.ssh(WORKER, "stat -c %U /etc/hostname").stdout.strip() == "root"
     assert "changed=0" in owners(cluster, []).rpartition("PLAY RECAP")[2]
+
+
+def worker_start(cluster: Cluster) -> float:
+    """Return when the worker started, in seconds since the epoch."""
+    shown = cluster.ssh(WORKER, "systemctl show --timestamp=unix -P ExecMainStartTimestamp airflow-worker").stdout
+    return float(shown.strip().lstrip("@"))
+
+
+def restart(cluster: Cluster, fails: bool = False, **values: object) -> str:
+    return play(cluster, "restart", dict(values), "-l", WORKER, fails=fails)
+
+
+def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -> None:
+    trigger(cluster, {"seconds": 15})
+    run, before = runs(cluster)[-1], worker_start(cluster)
+    until(lambda: states(cluster, run).get("first") == "running")
+    said = restart(cluster, fails=True, airflow_services_drain_timeout=1)
+    assert f"day2_test.first of run {run} still ran after 1 s" in " ".join(said.split())
+    assert worker_start(cluster) == before
+    assert states(cluster, run)["first"] == "running", "the task ended too early: proves nothing"
+    restart(cluster)
+    assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "success"}
+    query = (
+        f"select try_number, unix_timestamp(end_date) from task_instance where run_id = '{run}' and task_id = 'first'"
+    )
+    ((tries, ended),) = cluster.sql(query)
+    assert tries == "1"
+    assert worker_start(cluster) >= int(float(ended))
