@@ -85,18 +85,14 @@ lines:
   returned: success
 """
 
-import grp
-import pwd
-from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ownership import Area, Attributes, Change, Rule, below_release
+from ansible.module_utils.ownership import Area, Change, areas, below_release, shown
 
 SHOWN = 20  # lines
 COMPARED = 2000  # files of a diff
-LOG_MODES = (0o640, 0o2750)  # at least; Airflow makes its own 0644 and 2755, and more for tasks with run_as_user
 SPEC: dict[str, Any] = {
     "paths": {"type": "list", "elements": "path", "default": []},
     "dags_folder": {"type": "path", "required": True},
@@ -107,29 +103,6 @@ SPEC: dict[str, Any] = {
     "file_mode": {"type": "str", "required": True},
     "folder_mode": {"type": "str", "required": True},
 }
-
-
-@cache
-def user_name(number: int) -> str:
-    """Return the name of an account, or its number."""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-@cache
-def group_name(number: int) -> str:
-    """Return the name of a group, or its number."""
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
-
-
-def shown(attributes: Attributes) -> str:
-    """Return attributes as text."""
-    return f"{user_name(attributes.user)}:{group_name(attributes.group)} {attributes.mode:04o}"
 
 
 def line(change: Change) -> str:
@@ -145,23 +118,6 @@ def difference(changes: list[Change]) -> dict[str, str]:
     rest = f"... and {len(changes) - COMPARED} more\n" if len(changes) > COMPARED else ""
     before, after = ("".join(f"{each.path} {shown(each[side])}\n" for each in cut) + rest for side in (1, 2))
     return {"before_header": "owner and mode", "after_header": "owner and mode", "before": before, "after": after}
-
-
-def areas(params: dict[str, Any]) -> list[Area]:
-    """Return the areas and their rules.
-
-    :raises KeyError: when the account or the group does not exist.
-    """
-    user, group = pwd.getpwnam(params["owner"]).pw_uid, grp.getgrnam(params["group"]).gr_gid
-    known = {each.pw_name: each.pw_uid for each in pwd.getpwall()}
-    others = frozenset(known[name] for name in params["log_owners"] if name in known)
-    dags, logs = PurePosixPath(params["dags_folder"]), PurePosixPath(params["log_folder"])
-    rule = Rule(user, group, int(params["file_mode"], 8), int(params["folder_mode"], 8), exact=True)
-    return [
-        Area(dags, rule),
-        Area(dags.parent / "dag_releases", rule),
-        Area(logs, Rule(user, group, *LOG_MODES, exact=False, accepted=others)),
-    ]
 
 
 def area_of(path: PurePosixPath, found: list[Area]) -> Area:

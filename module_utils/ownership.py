@@ -6,15 +6,19 @@ each folder is opened from its parent, and owner and mode are changed on what wa
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RUNTIME = "__pycache__"  # Python makes it and its files as the umask of the process says
+LOG_MODES = (0o640, 0o2750)  # at least; Airflow makes its own 0644 and 2755, and more for tasks with run_as_user
 
 
 class Attributes(NamedTuple):
@@ -150,3 +154,43 @@ def below_release(path: PurePosixPath, dags: PurePosixPath) -> PurePosixPath:
     if target.parent != link.parent / "dag_releases":
         raise ValueError(f"{dags} leads to {target} and not to a release in {link.parent / 'dag_releases'}.")
     return PurePosixPath(target) / path.relative_to(dags)
+
+
+def areas(params: dict[str, Any]) -> list[Area]:
+    """Return the areas and their rules.
+
+    :raises KeyError: when the account or the group does not exist.
+    """
+    user, group = pwd.getpwnam(params["owner"]).pw_uid, grp.getgrnam(params["group"]).gr_gid
+    known = {each.pw_name: each.pw_uid for each in pwd.getpwall()}
+    others = frozenset(known[name] for name in params["log_owners"] if name in known)
+    dags, logs = PurePosixPath(params["dags_folder"]), PurePosixPath(params["log_folder"])
+    rule = Rule(user, group, int(params["file_mode"], 8), int(params["folder_mode"], 8), exact=True)
+    return [
+        Area(dags, rule),
+        Area(dags.parent / "dag_releases", rule),
+        Area(logs, Rule(user, group, *LOG_MODES, exact=False, accepted=others)),
+    ]
+
+
+@cache
+def user_name(number: int) -> str:
+    """Return the name of an account, or its number."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+@cache
+def group_name(number: int) -> str:
+    """Return the name of a group, or its number."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def shown(attributes: Attributes) -> str:
+    """Return attributes as text."""
+    return f"{user_name(attributes.user)}:{group_name(attributes.group)} {attributes.mode:04o}"
