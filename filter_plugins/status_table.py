@@ -46,7 +46,8 @@ def state_text(service: Mapping[str, Any]) -> str:
     if service["quarantined"]:
         return "in quarantine, it missed a DAG release (deploy_dags.yml)"
     since = f" since {service['since']}" if service["since"] else ""
-    return f"{service['state']}{since}{', stale' if service['stale'] else ''}"
+    drained = ", drained, it takes no tasks (start.yml)" if service["drained"] else ""
+    return f"{service['state']}{since}{', stale' if service['stale'] else ''}{drained}"
 
 
 def host_rows(host: str, result: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -61,7 +62,8 @@ def host_problems(host: str, result: Mapping[str, Any]) -> list[str]:
     """Name what should run on one host and does not."""
     if "services" not in result:
         return [f"{host} is unreachable"]
-    down = [(name, service) for name, service in sorted(result["services"].items()) if service["state"] != "active"]
+    services = sorted(result["services"].items())
+    down = [(name, service) for name, service in services if service["state"] != "active" or service["drained"]]
     return [f"{name} on {host} is {state_text(service)}" for name, service in down]
 
 

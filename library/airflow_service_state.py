@@ -55,6 +55,7 @@ services:
     pid: {description: "The main process, 0 when there is none.", type: int}
     since: {description: "Start of the main process, in UTC; empty when there is none.", type: str}
     stale: {description: Whether only a restart makes it run what is installed and configured., type: bool}
+    drained: {description: Whether it is a worker that takes no tasks since a drain., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
 version:
@@ -85,6 +86,7 @@ PROPERTIES = (
     "UnitFileState",
 )
 QUARANTINE = "/dag-release-quarantine.conf"  # the drop-in of role dag_release
+DRAINED = Path("/run/airflow-worker-drained")  # the note of airflow_worker_drain
 TIMESTAMP = "%a %Y-%m-%d %H:%M:%S.%f %Z"
 
 
@@ -116,6 +118,11 @@ def stale_reasons(started: float | None, changed: Mapping[str, float | None], ne
         return []
     newer = [f"{path} is newer" for path, moment in changed.items() if moment is not None and moment > started]
     return newer + ["systemd has not read the changed unit yet"] * needs_reload
+
+
+def is_drained(started: float | None, noted: float | None) -> bool:
+    """Say whether a worker is drained, from the start of its process and the time of the note of its drain."""
+    return started is not None and noted is not None and noted > started
 
 
 def version_of(venv_target: str) -> str:
@@ -156,6 +163,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "since": as_utc(started),
         "stale": bool(reasons),
         "reasons": reasons,
+        "drained": service == "worker" and is_drained(started, changed_at(DRAINED)),
         "quarantined": QUARANTINE in properties["DropInPaths"],
     }
 

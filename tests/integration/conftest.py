@@ -7,17 +7,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
 
 from lab.airflow_cluster import Cluster
 from tests.integration.recap import changed_by_host, changing_tasks
 
 WATCH_PAUSE = 0.1  # seconds between two looks at all processes
+BROWSER_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--window-size=1400,1000",
+]
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """Return the cluster that test_1_site.py has built."""
     return Cluster.named("prod")
+
+
+@pytest.fixture
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Return Debian's Chromium without a window."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in [*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,5 @@
 """The web UI in a real browser: log in with the vault's password and find the distributed DAGs."""
 
-from collections.abc import Iterator
-
-import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -11,29 +8,6 @@ from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
 
 ARTIFACTS = REPOSITORY / "artifacts"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-component-update",
-    "--disable-background-networking",
-    "--window-size=1400,1000",
-]
-
-
-@pytest.fixture
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Return Debian's Chromium without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
 
 
 def test_an_admin_logs_in_and_sees_the_distributed_dags(cluster: Cluster, browser: webdriver.Chrome) -> None:

@@ -1,7 +1,5 @@
 """The verbs of the services on the built cluster: what restarts and what does not, what status and check say."""
 
-import shlex
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -39,49 +37,6 @@ def stopped_worker(cluster: Cluster) -> Iterator[str]:
     cluster.playbook("playbooks/stop.yml", "-l", "dn02p")
     yield "dn02p"
     cluster.playbook("playbooks/start.yml", "-l", "dn02p")
-
-
-SLOW_DAG = """
-from datetime import datetime, timezone
-from airflow import DAG
-from airflow.operators.bash import BashOperator
-start = datetime(2024, 1, 1, tzinfo=timezone.utc)
-with DAG("slow_task", schedule=None, start_date=start, is_paused_upon_creation=False):
-    BashOperator(task_id="sleep", bash_command="sleep 40", queue="dn01p")
-"""
-
-
-@pytest.fixture
-def running_task(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Start a task of forty seconds on the worker of dn01p; return DAG and run once it runs."""
-    path, dag, run = f"{HOME}/dags/slow_task.py", "slow_task", f"slow-{time.time():.0f}"
-    try:
-        for host in (cluster.scheduler, "dn01p"):
-            cluster.ssh(host, f"printf %s {shlex.quote(SLOW_DAG)} | sudo -u airflow tee {path}")
-        cluster.wait_for_dag(dag)
-        cluster.airflow("dags", "trigger", dag, "--run-id", run)
-        until = time.monotonic() + 120
-        while [task.state for task in cluster.tasks(run)] != ["running"]:
-            assert time.monotonic() < until, cluster.tasks(run)
-            time.sleep(0.5)
-        yield dag, run
-    finally:
-        for host in (cluster.scheduler, "dn01p"):
-            cluster.ssh(host, f"sudo rm -f {path}")
-        cluster.airflow("dags", "delete", "--yes", dag, check=False)
-
-
-def test_a_worker_that_restarts_ends_its_task_first(cluster: Cluster, running_task: tuple[str, str]) -> None:
-    before, dag_and_run = starts(cluster), running_task
-    cluster.playbook("playbooks/restart.yml", "-l", "dn01p", "-e", "{airflow_services_names: [worker]}")
-    assert restarted(before, starts(cluster)) == {"dn01p worker"}
-    assert cluster.wait([dag_and_run]) == {dag_and_run: "success"}
-    ((tries, ended),) = cluster.sql(
-        f"select try_number, unix_timestamp(end_date) from task_instance where run_id = '{dag_and_run[1]}'"
-    )
-    journal = cluster.ssh("dn01p", "sudo journalctl -u airflow-worker -o short-unix | grep Stopping | tail -1").stdout
-    assert tries == "1"
-    assert float(journal.split()[0]) < float(ended), "the task ended before the worker was told to stop: proves nothing"
 
 
 TOUCHED = {

@@ -10,7 +10,7 @@ from filter_plugins.status_table import status_table
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service as airflow_service_state describes a healthy one, with changes."""
     healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False}
-    return {**healthy, "quarantined": False, **changes}
+    return {**healthy, "quarantined": False, "drained": False, **changes}
 
 
 def result(**services: dict[str, Any]) -> dict[str, Any]:

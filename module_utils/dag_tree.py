@@ -1,0 +1,1 @@
+../src/airflow_ops/dag_release/agent/tree.py

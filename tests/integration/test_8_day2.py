@@ -1,0 +1,269 @@
+"""The playbooks of a day's work on the built cluster: trigger, clear, owners, drain, drift."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from lab.airflow_cluster import Cluster
+from lab.settings import REPOSITORY
+
+ARTIFACTS = REPOSITORY / "artifacts"
+HOME = "/usr/hmg/2.2.1.0-552/airflow"
+FILE = f"{HOME}/dags/day2_test.py"
+WORKER = "dn01p"
+MARK = f"mark-{secrets.token_hex(4)}"
+# One run fails or not as its conf says; its tasks run on one worker.
+DAG = f"""
+from datetime import datetime, timezone
+from airflow import DAG
+from airflow.operators.bash import BashOperator
+from airflow.operators.empty import EmptyOperator
+start = datetime(2024, 1, 1, tzinfo=timezone.utc)
+with DAG("day2_test", schedule=None, start_date=start, is_paused_upon_creation=False):
+    first = BashOperator(
+        task_id="first", queue="{WORKER}",
+        bash_command="echo message $message; sleep $seconds; exit $code",
+        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "seconds", "code")}},
+        append_env=True,
+    )
+    first >> EmptyOperator(task_id="second") >> EmptyOperator(task_id="third")
+with DAG("day2_paused", schedule=None, start_date=start, is_paused_upon_creation=True):
+    EmptyOperator(task_id="only")
+"""
+FORGET = """
+from airflow.api.common.delete_dag import delete_dag
+delete_dag("day2_test"), delete_dag("day2_paused")
+"""
+# At once; the scheduler would find the file within half a minute.
+REGISTER = f"from airflow.models import DagBag; DagBag('{FILE}', include_examples=False).sync_to_db()"
+
+
+@pytest.fixture(scope="module")
+def dag(cluster: Cluster) -> Iterator[str]:
+    """Put the DAGs of this module on the scheduler and on one worker; return the id of the first."""
+    hosts = (cluster.scheduler, WORKER)
+    try:
+        for host in hosts:
+            cluster.ssh(host, f"printf %s {shlex.quote(DAG)} | sudo -u airflow tee {FILE} && sudo chmod 640 {FILE}")
+        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=REGISTER)
+        yield "day2_test"
+    finally:
+        for host in hosts:
+            cluster.ssh(host, f"sudo rm -f {FILE}")
+        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=FORGET)
+
+
+def play(cluster: Cluster, name: str, variables: dict[str, object], *args: str, fails: bool = False) -> str:
+    """Run a playbook and return its output; it must end as expected."""
+    run = cluster.playbook(f"playbooks/{name}.yml", "-e", json.dumps(variables), *args, check=False)
+    assert bool(run.returncode) == fails, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def trigger(cluster: Cluster, conf: object, *args: str, fails: bool = False, **values: object) -> str:
+    variables = {"trigger_dag_id": "day2_test", "trigger_dag_conf": conf, **values}
+    return play(cluster, "trigger_dag", variables, *args, fails=fails)
+
+
+def runs(cluster: Cluster) -> list[str]:
+    """Return the runs of the module's DAGs, oldest first."""
+    return [run for (run,) in cluster.sql("select run_id from dag_run where dag_id like 'day2%' order by id")]
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within the time"
+        time.sleep(0.5)
+
+
+def states(cluster: Cluster, run: str) -> dict[str, str]:
+    return {task.task: task.state for task in cluster.tasks(run)}
+
+
+def test_trigger_previews_and_refuses_without_a_run(cluster: Cluster, dag: str) -> None:
+    assert "DAG day2_test would be triggered" in trigger(cluster, {}, "--check")
+    assert "trigger_dag_conf is a list" in trigger(cluster, "[1]", fails=True)
+    assert "DAG day2_paused is paused" in trigger(cluster, {}, trigger_dag_id="day2_paused", fails=True)
+    assert runs(cluster) == []
+
+
+@pytest.fixture(scope="module")
+def failed_run(cluster: Cluster, dag: str) -> tuple[str, str]:
+    """Trigger a run that fails, and wait for it; return its id and what the playbook said."""
+    conf = json.dumps({"message": MARK, "code": 3})  # as text, as on the command line
+    said = trigger(cluster, conf, trigger_dag_wait=True, fails=True)
+    return runs(cluster)[-1], said
+
+
+def test_a_run_that_fails_shows_its_tasks_and_the_end_of_the_log(failed_run: tuple[str, str]) -> None:
+    run, said = failed_run
+    assert f"Run {run} of DAG day2_test failed" in said
+    assert "day2_test: first: failed" in said
+    assert f"(1 failed, 2 upstream_failed): first on {WORKER}." in said
+    assert f"message {MARK}" in " ".join(said.split())  # lines are folded
+    assert "Traceback" not in said.partition("TASK [trigger_dag : trigger")[0]
+
+
+def clear(cluster: Cluster, run: str, fails: bool = False, **values: object) -> str:
+    variables = {"clear_tasks_dag_id": "day2_test", "clear_tasks_run_id": run, **values}
+    return play(cluster, "clear_tasks", variables, fails=fails)
+
+
+def test_clear_lists_first_and_needs_the_confirmation(cluster: Cluster, failed_run: tuple[str, str]) -> None:
+    run, _ = failed_run
+    before = states(cluster, run)
+    assert before == {"first": "failed", "second": "upstream_failed", "third": "upstream_failed"}
+    listed = clear(cluster, run, clear_tasks_pattern="second", fails=True)
+    assert re.search(rf"day2_test +{re.escape(run)} +second +upstream_failed", listed)
+    assert re.search(rf"day2_test +{re.escape(run)} +third +upstream_failed", listed), "downstream is not there"
+    assert "repeat with -e clear_tasks_confirm=true" in listed
+    assert "first" not in listed.partition("TASK [clear_tasks : clear | Show them]")[2]
+    assert "more than clear_tasks_limit (1)" in clear(cluster, run, clear_tasks_limit=1, fails=True)
+    assert states(cluster, run) == before
+
+
+def test_cleared_tasks_run_again(cluster: Cluster, failed_run: tuple[str, str]) -> None:
+    run, _ = failed_run
+    day = cluster.sql(f"select date(execution_date) from dag_run where run_id = '{run}'")[0][0]
+    said = clear(cluster, "", clear_tasks_start=day, clear_tasks_end=day, clear_tasks_confirm=True)
+    assert re.search(rf"{cluster.scheduler} .*changed=1 ", said)
+    assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "failed"}
+    assert cluster.sql(f"select try_number from task_instance where run_id = '{run}' and task_id = 'first'") == [["2"]]
+
+
+SPOILED = {  # path: owner, group and mode that it gets, and those that it must have
+    f"{HOME}/dags/PROC_TEST/PKG_TEST/PR_TEST.py": ("root:root", "644", "airflow:hadoop 640"),
+    f"{HOME}/dags/PROC_TEST": ("root:hadoop", "700", "airflow:hadoop 750"),
+    "/var/log/airflow/day2_test": ("root:root", "600", "airflow:hadoop 640"),
+}
+
+
+def attributes(cluster: Cluster) -> dict[str, str]:
+    shown = cluster.ssh(WORKER, f"sudo stat -c '%n|%U:%G %a' {' '.join(SPOILED)}").stdout
+    return dict(line.split("|") for line in shown.splitlines())
+
+
+def owners(cluster: Cluster, paths: list[str], *args: str) -> str:
+    return play(cluster, "fix_ownership", {"fix_ownership_paths": paths}, "-l", WORKER, *args)
+
+
+@pytest.fixture
+def spoiled(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """Give files of one host to root, as a copy by hand does, and a link that leads out; return what they are now."""
+    cluster.ssh(WORKER, "sudo touch /var/log/airflow/day2_test && sudo ln -s /etc/hostname /var/log/airflow/day2_link")
+    for path, (owner, mode, _) in SPOILED.items():
+        cluster.ssh(WORKER, f"sudo chown {owner} {path} && sudo chmod {mode} {path}")
+    yield attributes(cluster)
+    cluster.ssh(WORKER, "sudo rm -f /var/log/airflow/day2_test /var/log/airflow/day2_link")
+
+
+def test_owners_and_modes_come_back(cluster: Cluster, spoiled: dict[str, str]) -> None:
+    preview = owners(cluster, [], "--check", "--diff")
+    assert re.search(
+        r"-/var/log/airflow/day2_test root:root 0600\n(.*\n)*?\+/var/log/airflow/day2_test airflow:hadoop 0640", preview
+    )
+    assert attributes(cluster) == spoiled
+    owners(cluster, [f"{HOME}/dags/PROC_TEST/PKG_TEST", "PROC_TEST/PKG_TEST/PR_TEST.py"])
+    one = next(iter(SPOILED))
+    assert {path for path, now in attributes(cluster).items() if now != spoiled[path]} == {one}
+    owners(cluster, [])
+    assert attributes(cluster) == {path: right for path, (_, _, right) in SPOILED.items()}
+    assert cluster.ssh(WORKER, "stat -c %U /etc/hostname").stdout.strip() == "root"
+    assert "changed=0" in owners(cluster, []).rpartition("PLAY RECAP")[2]
+
+
+def worker_start(cluster: Cluster) -> float:
+    """Return when the worker started, in seconds since the epoch."""
+    shown = cluster.ssh(WORKER, "systemctl show --timestamp=unix -P ExecMainStartTimestamp airflow-worker").stdout
+    return float(shown.strip().lstrip("@"))
+
+
+def restart(cluster: Cluster, fails: bool = False, **values: object) -> str:
+    return play(cluster, "restart", dict(values), "-l", WORKER, fails=fails)
+
+
+def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -> None:
+    trigger(cluster, {"seconds": 15})
+    run, before = runs(cluster)[-1], worker_start(cluster)
+    until(lambda: states(cluster, run).get("first") == "running")
+    said = restart(cluster, fails=True, airflow_services_drain_timeout=1)
+    assert f"day2_test.first of run {run} still ran after 1 s" in " ".join(said.split())
+    assert worker_start(cluster) == before
+    assert states(cluster, run)["first"] == "running", "the task ended too early: proves nothing"
+    restart(cluster)
+    assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "success"}
+    query = (
+        f"select try_number, unix_timestamp(end_date) from task_instance where run_id = '{run}' and task_id = 'first'"
+    )
+    ((tries, ended),) = cluster.sql(query)
+    assert tries == "1"
+    assert worker_start(cluster) >= int(float(ended))
+
+
+@pytest.fixture
+def planted(cluster: Cluster) -> Iterator[None]:
+    """Let one worker differ from the others in one thing that no other test reads."""
+    home = "$(getent passwd airflow | cut -d: -f6)/airflow"
+    cluster.ssh(WORKER, f"sudo -u airflow mkdir {home} && sudo -u airflow touch {home}/airflow.cfg")
+    yield
+    cluster.ssh(WORKER, f"sudo rm -r {home}")
+
+
+def test_no_drift_on_a_healthy_cluster(cluster: Cluster) -> None:
+    said = play(cluster, "drift", {"drift_fail_on": "warning"}, "-l", f"{cluster.scheduler},{WORKER}")
+    assert re.search(rf"{WORKER}( +ok){{9}}", said), said
+    assert "changed=1" not in said
+
+
+def test_a_planted_difference_is_found_and_readable_in_a_browser(
+    cluster: Cluster, planted: None, browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    page, data = tmp_path / "drift.html", tmp_path / "drift.json"
+    files: dict[str, object] = {"drift_html": str(page), "drift_json": str(data)}
+    said = play(cluster, "drift", files, "-l", f"{cluster.scheduler},{WORKER}", fails=True)
+    assert "the worst of it of severity warning" in " ".join(said.split())
+    report = json.loads(data.read_text())
+    assert report["worst"] == "warning"
+    bad = {(host, check) for host, cells in report["hosts"].items() for check in cells if cells[check]["details"]}
+    assert bad == {(WORKER, "stray")}
+    secrets_of_the_cluster = [value for value in cluster.secrets().values() if isinstance(value, str)]
+    assert not any(
+        value in text for value in secrets_of_the_cluster for text in (said, page.read_text(), data.read_text())
+    )
+    assert "http" not in page.read_text(), "the page needs something from elsewhere"
+    browser.get(page.as_uri())
+    looks = {(width, scheme): look(browser, width, scheme) for width in (390, 1300) for scheme in ("light", "dark")}
+    for (width, scheme), (needed, background, seen) in looks.items():
+        assert needed <= width, f"{width} {scheme}: the page is wider than the window"
+        assert "airflow/airflow.cfg would be taken" in seen
+        assert background == looks[1300, scheme][1]
+    assert looks[390, "light"][1] != looks[390, "dark"][1]
+    warning = browser.find_element(By.CSS_SELECTOR, f"td.warning a[href='#{WORKER}-stray']")
+    assert warning.text == "! 1 differs"
+    assert browser.find_element(By.ID, f"{WORKER}-stray").is_displayed()
+
+
+def look(browser: webdriver.Chrome, width: int, scheme: str) -> tuple[int, str, str]:
+    """Return the width that the page needs, its background and what can be read on it; keep a picture."""
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    ARTIFACTS.mkdir(exist_ok=True)
+    browser.save_screenshot(str(ARTIFACTS / f"drift_{width}_{scheme}.png"))
+    needed, background = browser.execute_script(
+        "return [document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+    )
+    return needed, background, browser.find_element(By.TAG_NAME, "body").text
