@@ -48,7 +48,7 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> dict[
     say(f"check {len(files)} files of {source.folder}")
     wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
     if wrong:
-        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.")
+        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.", "refused")
     return files
 
 
