@@ -121,8 +121,8 @@ def run(
 
 def execute(order: Order, view: View | None = None, keep: bool = True) -> Result:
     """Carry an order out; `keep` writes a record."""
-    check_order(order)
     environments = [find(name, os.environ) for name in order.environments]
+    check_order(order)
     job = Job(
         playbook=order.verb.playbook,
         inventories=tuple(path for environment in environments for path in environment.inventories),
@@ -157,9 +157,10 @@ def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str)
 
     def take(event: Event) -> None:
         watch.take(event)
-        view.event(event)
+        said = [scrub(line) for line in log_lines(event)]
+        view.event(said)
         if log:
-            log.writelines(f"{scrub(line)}\n" for line in log_lines(event))
+            log.writelines(f"{line}\n" for line in said)
 
     playbook = Playbook(job, take)
     view.begin(order.heading, watch)

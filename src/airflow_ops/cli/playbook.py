@@ -21,6 +21,7 @@ from airflow_ops.cli.watch import Event
 FIRST_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Each further request is less kind; the last one ends ansible-playbook without its consent.
 KINDNESS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 5.0  # seconds before the next one: Ansible loses an interruption that meets it while it starts a worker
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Playbook:
         self.job, self.on_event = job, on_event
         self.asked = 0  # how often somebody asked to stop
         self._pid = 0
+        self._insist: threading.Timer | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -76,6 +78,8 @@ class Playbook:
         with self._signals():
             thread.start()
             thread.join()
+        if self._insist:
+            self._insist.cancel()
         if problems:
             raise problems[0]
         return codes[0]
@@ -84,6 +88,10 @@ class Playbook:
         """Ask the run to stop; repeated, less kindly."""
         self.asked += 1
         self._tell()
+        if self.asked < len(KINDNESS):
+            self._insist = threading.Timer(PATIENCE, self.stop)
+            self._insist.daemon = True
+            self._insist.start()
 
     def _run(self) -> int:
         import ansible_runner  # noqa: PLC0415 (the help needs none)

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Protocol
 
-from airflow_ops.cli.watch import Event, HostState, Watch, lines
+from airflow_ops.cli.watch import HostState, Watch
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,8 +23,8 @@ class View(Protocol):
     def begin(self, heading: str, watch: Watch) -> None:
         """Start to show."""
 
-    def event(self, event: Event) -> None:
-        """Show the next event, which the watch has seen already."""
+    def event(self, said: list[str]) -> None:
+        """Show the next event, which the watch has seen already; `said` are its lines, without secrets."""
 
     def end(self) -> None:
         """Stop to show."""
@@ -36,7 +36,7 @@ class Silent:
     def begin(self, heading: str, watch: Watch) -> None:
         """Start to show."""
 
-    def event(self, event: Event) -> None:
+    def event(self, said: list[str]) -> None:
         """Show the next event."""
 
     def end(self) -> None:
@@ -57,10 +57,10 @@ class Plain:
         self._watch = watch
         self._say(heading)
 
-    def event(self, event: Event) -> None:
+    def event(self, said: list[str]) -> None:
         """Write what is new."""
         if self.verbose:
-            for line in lines(event):
+            for line in said:
                 self._say(line)
             return
         watch = self._watch
@@ -105,7 +105,7 @@ class Live:
         self._heading, self._watch = heading, watch
         self._live.start()
 
-    def event(self, event: Event) -> None:
+    def event(self, said: list[str]) -> None:
         """The table is drawn by the clock, not by events."""
 
     def end(self) -> None:

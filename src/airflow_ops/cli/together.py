@@ -42,26 +42,30 @@ def deploy(values: Values) -> Values:
     if "dag_release_repo" in rest or "dag_release_version" in rest:
         raise BadValue("single files come from a folder, and --repo and --at name a commit; give one of them.")
     source = rest.get("dag_release_source")
-    tree, files = locate(paths, [Path(source)] if source else ss.roots(os.environ), must_exist=not remove)
-    return {**rest, "dag_release_source": str(tree), "dag_release_remove" if remove else "dag_release_files": files}
-
-
-def locate(paths: list[str], trees: list[Path], must_exist: bool) -> tuple[Path, list[str]]:
-    """Return the tree that files are part of and their paths in it, wherever the command is typed."""
     try:
-        here = ss.current_folder(os.environ)
-        if any(here.is_relative_to(tree) or here.resolve().is_relative_to(tree.resolve()) for tree in trees):
-            wanted = ss.locate(paths, here, trees, must_exist)
-            return wanted.tree, wanted.files
-        full = [Path(os.path.normpath(here / path)) for path in paths]
-        for tree in trees:
-            if full[0].is_relative_to(tree):
-                below = [os.path.relpath(path, tree) for path in full]
-                return tree, ss.locate(below, tree, [tree], must_exist).files
+        wanted = locate(paths, Path(source) if source else None, must_exist=not remove)
     except ss.SsError as error:
         raise BadValue(str(error)) from error
-    known = " or ".join(map(str, trees))
-    raise BadValue(f"{paths[0]} is not below {known}; name your sources with --source.")
+    name = "dag_release_remove" if remove else "dag_release_files"
+    return {**rest, "dag_release_source": str(wanted.tree), name: wanted.files}
+
+
+def locate(paths: list[str], source: Path | None, must_exist: bool) -> ss.Wanted:
+    """Return the tree that files are part of and their paths in it.
+
+    Names are relative to the current folder, as with ss; outside of a named source they are relative to that.
+    """
+    here, trees = ss.current_folder(os.environ), [source] if source else ss.roots(os.environ)
+    inside = any(here.is_relative_to(tree) or here.resolve().is_relative_to(tree.resolve()) for tree in trees)
+    if inside:
+        return ss.locate(paths, here, trees, must_exist)
+    if source:
+        return ss.locate(paths, source, trees, must_exist)
+    full = [Path(os.path.normpath(here / path)) for path in paths]
+    for tree in trees:
+        if full[0].is_relative_to(tree):
+            return ss.locate([os.path.relpath(path, tree) for path in full], tree, trees, must_exist)
+    raise BadValue(f"{paths[0]} is not below {' or '.join(map(str, trees))}; name your sources with --source.")
 
 
 def sync_meta(values: Values) -> Values:
@@ -79,8 +83,8 @@ def clear(values: Values) -> Values:
     run, first, last = (values.get(f"clear_tasks_{name}") for name in ("run_id", "start", "end"))
     if run and (first or last):
         raise BadValue("--run names one run and --from and --to a window; give one of them.")
-    if not run and not (first and last):
-        raise BadValue("name the run with --run, or a window with --from and --to.")
+    if not (run or first or last):
+        raise BadValue("name the run with --run, or a window with --from and --to; neither would mean every run.")
     if first and last and datetime.fromisoformat(first).date() > datetime.fromisoformat(last).date():
         raise BadValue(f"the window ends ({last}) before it begins ({first}).")
     return values

@@ -130,9 +130,9 @@ def new_file(text: str) -> str:
 
 
 def remote_path(text: str) -> str:
-    """Return an absolute path on the hosts."""
-    if not text.startswith("/") or ".." in text.split("/"):
-        raise BadValue(f"{text!r} is no absolute path on the hosts.")
+    """Return a path on the hosts, absolute or below the dags folder."""
+    if not text or ".." in text.split("/") or not text.isprintable():
+        raise BadValue(f"{text!r} is no path on the hosts; name a file or folder below the dags or log folder.")
     return text
 
 

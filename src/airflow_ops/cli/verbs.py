@@ -70,6 +70,7 @@ DRAIN = (
         "seconds to wait for a worker's running tasks",
         values.number(0, 604800),
     ),
+    Option("--no-drain", "airflow_services_drain", "do not wait for them", value=False),
     Option("--force", "airflow_services_drain_force", "also end tasks that run longer than that"),
 )
 DAG = "the DAG's id"
@@ -134,7 +135,14 @@ VERBS = (
         both=(SOURCE, TARGET),
         prepare=sync_meta,
     ),
-    Verb("restore-meta", "playbooks/restore_meta.yml", "Put the connections back from a backup.", whole=True),
+    Verb(
+        "restore-meta",
+        "playbooks/restore_meta.yml",
+        "Put the connections back from a backup.",
+        (Option("[BACKUP]", "connection_sync_backup", "the backup, by default the newest", values.key),),
+        ("airflow-ops restore-meta --check",),
+        whole=True,
+    ),
     Verb(
         "config",
         "playbooks/config.yml",
@@ -187,6 +195,7 @@ VERBS = (
             Option("DAG", "trigger_dag_id", DAG, values.key, required=True),
             Option("--conf", "trigger_dag_conf", "a JSON object, or @FILE that holds one", values.conf),
             Option("--wait", "trigger_dag_wait", "follow the run to its end"),
+            Option("--timeout", "trigger_dag_wait_timeout", "seconds to follow it", values.number(1, 604800)),
             Option("--force", "trigger_dag_force", "also when the DAG is paused"),
         ),
         ("airflow-ops trigger MAIN_DAG --wait", "airflow-ops trigger MAIN_DAG --conf @conf.json"),

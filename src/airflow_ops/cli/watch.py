@@ -11,8 +11,9 @@ from typing import Any
 from airflow_ops.cli.outcome import KINDS, Outcome
 
 Event = Mapping[str, Any]
-# A run that stops in one of these has touched no host.
-REFUSING = ("ansible.builtin.validate_argument_spec", "validate_argument_spec")
+# Checks of what was typed and of the inventory. A run that stops in one before any other task has touched no host.
+SPEC = "ansible.builtin.validate_argument_spec"
+CHECKS = (SPEC, "ansible.builtin.assert", "ansible.builtin.debug", "preflight_inventory")
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped")
 # Lines of Ansible and its callbacks that say nothing about the work.
 NOISE = re.compile(r"^(\s*$|(PLAY|TASK|PLAYBOOK|RUNNING HANDLER)\b|Playbook run took |Environments?: )")
@@ -67,7 +68,7 @@ class Watch:
     errors: list[str] = field(default_factory=list)  # before any task
     task: str = ""
     activity: str = ""  # a line of an action that does many things
-    touched: bool = False  # a task has begun that could have done something
+    touched: bool = False  # a task has begun that is more than a check
     begun: float = field(default_factory=time.monotonic)
 
     def take(self, event: Event) -> None:
@@ -79,7 +80,7 @@ class Watch:
             self._host(data).doing = self.task
         elif kind in ("playbook_on_task_start", "playbook_on_handler_task_start"):
             self.task, self.activity = title(data), ""
-            self.touched |= data.get("task_action") not in REFUSING
+            self.touched |= data.get("task_action") not in CHECKS
         elif kind == "runner_on_file_diff":
             self.diffs += [f"{title(data)} on {data.get('host', '')}", *lines(event)]
         elif kind == "runner_item_on_ok":
@@ -89,10 +90,10 @@ class Watch:
 
     def judge(self, code: int, interrupted: bool = False) -> Outcome:
         """Return the outcome of a run that ended with an exit code of ansible-playbook."""
+        if code == 0:
+            return Outcome.DONE  # also when somebody asked to stop in the last moment
         if interrupted:
             return Outcome.INTERRUPTED
-        if code == 0:
-            return Outcome.DONE
         bad = [host for host in self.hosts.values() if host.failed or host.unreachable]
         if any(host.changed for host in self.hosts.values() if host not in bad):
             return Outcome.PARTLY
@@ -100,7 +101,7 @@ class Watch:
         for kind in (Outcome.LOCKED, Outcome.REFUSED, Outcome.UNREACHABLE):
             if kind in kinds:
                 return kind
-        return Outcome.FAILED if self.touched or self.hosts else Outcome.REFUSED
+        return Outcome.FAILED if self.touched else Outcome.REFUSED
 
     def bad_hosts(self) -> list[str]:
         """Return the hosts that did not do their part."""
@@ -125,8 +126,7 @@ class Watch:
             self._fail(data, "unreachable")
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
             host.failed += 1
-            refused = "refused" if data.get("task_action") in REFUSING else ""
-            self._fail(data, str(result.get("failure") or refused))
+            self._fail(data, str(result.get("failure") or ("" if self.touched else "refused")))
 
     def _fail(self, data: Mapping[str, Any], kind: str) -> None:
         role, task = str(data.get("role", "")), str(data.get("task", ""))
@@ -151,7 +151,7 @@ class Watch:
 
 def title(data: Mapping[str, Any]) -> str:
     """Return the name of a task as Ansible shows it, without the text of an argument spec."""
-    if data.get("task_action") in REFUSING:
+    if data.get("task_action") == SPEC:
         return f"{data.get('role', 'playbook')} : check the variables"
     return " : ".join(str(data[key]) for key in ("role", "task") if data.get(key))
 
