@@ -17,6 +17,8 @@ CHECKS = (SPEC, "ansible.builtin.assert", "ansible.builtin.debug", "preflight_in
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped")
 # Lines of Ansible and its callbacks that say nothing about the work.
 NOISE = re.compile(r"^(\s*$|(PLAY|TASK|PLAYBOOK|RUNNING HANDLER)\b|Playbook run took |Environments?: )")
+# What ansible-core puts before a message; the line says already that a task failed.
+PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
 ERROR = re.compile(r"^\[?ERROR\]?!?:? ", re.M)
 
 
@@ -168,7 +170,7 @@ def message(result: Mapping[str, Any]) -> str:
     loop = [message(item) for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")]
     said = loop[0] if loop else result.get("msg") or result.get("stderr") or result.get("module_stderr") or "no message"
     text = "; ".join(map(str, said)) if isinstance(said, list) else str(said)
-    return " ".join(text.split())
+    return PREFIX.sub("", " ".join(text.split()))
 
 
 def log_lines(event: Event) -> list[str]:

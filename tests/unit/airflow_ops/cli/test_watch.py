@@ -92,6 +92,7 @@ def test_without_a_failed_task_the_error_of_ansible_is_the_reason() -> None:
     ("res", "text"),
     [
         ({"msg": "why"}, "why"),
+        ({"msg": "Task failed: Action failed: why"}, "why"),
         ({"msg": ["a", "b"]}, "a; b"),
         ({"msg": "", "stderr": "from the shell\n"}, "from the shell"),
         ({"module_stderr": "Traceback"}, "Traceback"),
