@@ -89,8 +89,8 @@ adopted:
   returned: when it delivered or went back
 failure:
   description: >-
-    Why it failed, for programs. C(refused), the order or the tree is wrong; C(locked), another run is busy; C(unreachable),
-    hosts did not answer and nothing else was wrong.
+    Why it failed, for programs. C(refused), the order or the tree is wrong; C(locked), another run is busy;
+    C(unreachable), hosts did not answer and nothing else was wrong.
   type: str
   returned: when it failed for one of these reasons
 msg:

@@ -17,6 +17,18 @@ from airflow_ops.cli.verbs import VERBS, Option, Verb
 
 PROGRAM = "airflow-ops"
 SHELLS = ("bash", "zsh", "fish")
+METAVARS: dict[Callable[[str], Any], str] = {
+    values.conf: "JSON|@FILE",
+    values.folder: "FOLDER",
+    values.moment: "DATE",
+    values.name: "NAME",
+    values.new_file: "FILE",
+    values.pattern: "REGEX",
+    values.repository: "URL",
+    values.revision: "REVISION",
+    values.run_id: "ID",
+    values.sentence: "TEXT",
+}
 EPILOG = "\b\nExit codes: " + ", ".join(f"{int(outcome)} {outcome.words}" for outcome in Outcome) + "."
 
 
@@ -97,7 +109,7 @@ def parameter(option: Option) -> click.Parameter:
     names = [option.flag, option.variable]
     if option.kind is None:
         return click.Option(names, is_flag=True, flag_value=True, default=False, help=text)
-    metavar = option.flag.lstrip("-").upper()
+    metavar = METAVARS.get(option.kind, "NUMBER")
     return click.Option(names, type=Kind(option.kind), metavar=metavar, required=option.required, help=text)
 
 
