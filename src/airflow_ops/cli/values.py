@@ -93,6 +93,13 @@ def limit(text: str) -> str:
     return text
 
 
+def host(text: str) -> str:
+    """Return the name of one host."""
+    if not re.fullmatch(r"\w[\w.-]*", text):
+        raise BadValue(f"{text!r} is no host name.")
+    return text
+
+
 def revision(text: str) -> str:
     """Return a branch, tag or commit."""
     if not REVISION.fullmatch(text) or ".." in text:

@@ -237,8 +237,12 @@ VERBS = (
     Verb(
         "failover",
         "playbooks/failover.yml",
-        "Fence the active scheduler host and start the standby.",
-        examples=("airflow-ops -e prod failover",),
+        "Fence the active scheduler host and start the scheduler on another one.",
+        (
+            Option("HOST", "airflow_services_failover_to", "where it is to run", values.host, required=True),
+            Option("--force", "airflow_services_failover_force", "although another scheduler host cannot be reached"),
+        ),
+        ("airflow-ops -e prod failover mn01p",),
     ),
     Verb(
         "drift",

@@ -100,6 +100,8 @@ CASES: list[tuple[str, list[str], str]] = [
     ("report that is a folder", ["drift", "--report", "/etc"], "is a folder, not a file"),
     ("path that climbs", ["fix-ownership", "PROC_A/../../etc"], "is no path on the hosts"),
     ("empty path", ["fix-ownership", ""], "is no path on the hosts"),
+    ("failover to nowhere", ["failover"], "Missing argument"),
+    ("failover to two hosts", ["failover", "mn01p,mn02p"], "'mn01p,mn02p' is no host name"),
     # records
     ("run that nobody knows", ["runs", "show", "2020"], "no run with the id '2020'"),
     ("resume of nothing", ["runs", "resume", "last"], "no run with the id 'last'"),
