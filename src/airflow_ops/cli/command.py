@@ -222,6 +222,9 @@ def main(arguments: list[str] | None = None) -> int:
         return refuse(error.format_message(), arguments)
     except values.BadValue as error:
         return refuse(str(error), arguments)
+    except OSError as error:  # of this machine: a full disk, a file that cannot be read
+        print(f"{PROGRAM}: {error.strerror or error} ({error.filename or 'this machine'})", file=sys.stderr)
+        return int(Outcome.FAILED)
 
 
 def refuse(sentence: str, arguments: list[str] | None) -> int:

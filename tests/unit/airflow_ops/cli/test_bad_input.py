@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -151,3 +152,15 @@ def test_machines_get_the_sentence_as_json(capsys: pytest.CaptureFixture[str]) -
 def test_a_playbook_that_this_version_lacks_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["releases"]) == REFUSED
     assert "playbooks/dag_releases.yml is not part of this version" in capsys.readouterr().err
+
+
+def test_a_trouble_of_this_machine_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr(library, "follow", full)
+    monkeypatch.setattr(library, "check_order", lambda _order: None)
+    assert main(["releases"]) == 2
+    assert capsys.readouterr().err == "airflow-ops: No space left on device (/tmp/x)\n"
