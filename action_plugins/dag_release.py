@@ -48,7 +48,8 @@ class ActionModule(ActionBase):
         try:
             return {**result, **self._do(args, self._target(args["target"], task_vars or {}))}
         except ReleaseError as refusal:
-            return {**result, "failed": True, "msg": str(refusal)}
+            kind = {"failure": refusal.kind} if refusal.kind else {}
+            return {**result, "failed": True, "msg": str(refusal), **kind}
 
     def _do(self, args: dict[str, Any], target: Target) -> dict[str, Any]:
         check = self._task.check_mode

@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         found = findings(inventory, arguments["environments"])
         result: dict[str, Any] = {**super().run(tmp, task_vars), "changed": False}
         if found:
-            result.update(failed=True, msg=message(found))
+            result.update(failed=True, msg=message(found), failure="refused")
         return result
 
 

@@ -87,6 +87,12 @@ adopted:
   type: list
   elements: str
   returned: when it delivered or went back
+failure:
+  description: >-
+    Why it failed, for programs. C(refused), the order or the tree is wrong; C(locked), another run is busy;
+    C(unreachable), hosts did not answer and nothing else was wrong.
+  type: str
+  returned: when it failed for one of these reasons
 msg:
   description: What happened, line by line; the table of releases when they were listed.
   type: list

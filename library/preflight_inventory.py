@@ -33,4 +33,8 @@ msg:
   description: All findings, a line each.
   returned: when there are any; the task has failed then
   type: str
+failure:
+  description: Always C(refused), as programs read it.
+  returned: when there are findings
+  type: str
 """

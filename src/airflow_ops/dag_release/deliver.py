@@ -70,7 +70,7 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files
     stamps = tree.stamps(files)
     wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
     if wrong:
-        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.")
+        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.", "refused")
     return Files(files, stamps)
 
 

@@ -15,7 +15,15 @@ ID_TIME = "%Y%m%dT%H%M%SZ"
 
 
 class ReleaseError(Exception):
-    """A release that is refused or failed, with the sentence that says why and what state that leaves."""
+    """A release that is refused or failed, with the sentence that says why and what state that leaves.
+
+    `kind` is for programs: ``refused`` (the order itself is wrong), ``locked`` (another run is busy), ``unreachable``
+    (hosts did not answer and nothing else was wrong), or empty.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,8 @@ def demand(outcome: Outcome, state: str) -> None:
     if outcome.bad:
         named = [f"{name} could not be reached ({why})" for name, why in sorted(outcome.unreachable.items())]
         named += [f"{name} failed ({why})" for name, why in sorted(outcome.failed.items())]
-        raise ReleaseError(f"{'; '.join(named)}; {state}, repeat the command when the cause is mended.")
+        kind = "" if outcome.failed else "unreachable"
+        raise ReleaseError(f"{'; '.join(named)}; {state}, repeat the command when the cause is mended.", kind)
 
 
 def who() -> str:

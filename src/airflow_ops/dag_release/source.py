@@ -41,13 +41,20 @@ def name_of(source: Source) -> str:
 
 def _folder(source: Source) -> tuple[Source, dict[str, Any]]:
     if not source.folder.is_dir():
-        raise ReleaseError(f"The source of the DAGs is not a folder: {source.folder}; set dag_release_source.")
+        raise ReleaseError(
+            f"The source of the DAGs is not a folder: {source.folder}; set dag_release_source.", "refused"
+        )
+    if source.version != "HEAD":
+        raise ReleaseError(
+            f"dag_release_version is {source.version}, but dag_release_repo names no repository; set both.", "refused"
+        )
     origin = describe(source.folder)
     if origin.get("dirty") and not source.allow_dirty and not source.is_partial:
         changed = origin["changes"]
         raise ReleaseError(
             f"{source.folder} is part of a git work tree with {len(changed)} uncommitted changes "
-            f"({', '.join(changed[:5])}); commit them, or set dag_release_allow_dirty to true; nothing was changed."
+            f"({', '.join(changed[:5])}); commit them, or set dag_release_allow_dirty to true; nothing was changed.",
+            "refused",
         )
     return source, origin
 
@@ -73,7 +80,8 @@ def check_out(repo: str, version: str, target: Path, cache: Path) -> dict[str, A
     """
     mirror = cache / hashlib.sha256(repo.encode()).hexdigest()[:16]
     if version.startswith("-") or repo.startswith("-"):
-        raise ReleaseError(f"{version if version.startswith('-') else shown(repo)} names no repository or revision.")
+        named = version if version.startswith("-") else shown(repo)
+        raise ReleaseError(f"{named} names no repository or revision.", "refused")
     _refuse_dirty(repo)
     mirror.mkdir(mode=0o700, parents=True, exist_ok=True)
     git(mirror, "init", "--quiet", "--bare")
@@ -99,7 +107,8 @@ def _refuse_dirty(repo: str) -> None:
     if changes:
         raise ReleaseError(
             f"{folder} has {len(changes)} uncommitted changes ({', '.join(changes[:5])}), which no commit brings; "
-            "commit them, or deliver the folder itself (dag_release_source)."
+            "commit them, or deliver the folder itself (dag_release_source).",
+            "refused",
         )
 
 

@@ -53,7 +53,7 @@ class Run:
                 return
             if time.monotonic() >= until:
                 raise ReleaseError(
-                    f"{answer['held']}; {NOTHING}, wait for that run or set dag_release_lock_wait (seconds)."
+                    f"{answer['held']}; {NOTHING}, wait for that run or set dag_release_lock_wait (seconds).", "locked"
                 )
             time.sleep(RETRY)
 
@@ -75,7 +75,7 @@ class Run:
         demand(seen, NOTHING)
         self.quarantined = {name for name, result in seen.results.items() if result["quarantined"]}
         if not self.hosts:
-            raise ReleaseError(f"No host of this run answers; {NOTHING}.")
+            raise ReleaseError(f"No host of this run answers; {NOTHING}.", "unreachable")
         return seen.results
 
     def quarantine(self, seen: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,74 @@
+"""``make bench-overhead``: what airflow-ops adds to ansible-playbook on a delivery, measured in turns in one run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench import trees
+from bench.measure import BenchError, measure
+from bench.ways import Job, ours
+from lab.plain_cluster import PlainCluster, environment
+
+FILES, LIMIT = 600, 120.0
+BAR = 1.10  # times ansible-playbook
+
+
+def by_command(job: Job) -> list[str]:
+    """Return the same delivery by airflow-ops; the environment is named after its inventory."""
+    line = ["-e", job.cluster.inventory.stem, "deploy", "--source", str(job.tree), "--no-parse"]
+    return [sys.executable, "-m", "airflow_ops.cli", *line]
+
+
+WAYS: dict[str, Callable[[Job], list[str]]] = {"ansible-playbook": ours, "airflow-ops": by_command}
+
+
+def seconds(job: Job, way: str) -> float:
+    """Deliver once and return the time."""
+    inventories = {"AIRFLOW_OPS_INVENTORIES": str(job.cluster.inventory.parent), "ANSIBLE_INVENTORY": ""}
+    done = measure(WAYS[way](job), environment() | inventories, job.cluster.settings.bridge, LIMIT)
+    if done.seconds is None:
+        raise BenchError(f"{way} took more than {LIMIT:.0f} s")
+    return done.seconds
+
+
+def report(work: str, times: dict[str, list[float]]) -> str:
+    """Return one line for a work."""
+    plain, command = (median(times[way]) for way in WAYS)
+    ratio = command / plain
+    least = " and ".join(f"{min(times[way]):.2f}" for way in WAYS)
+    return (
+        f"{work}: medians ansible-playbook {plain:.2f} s, airflow-ops {command:.2f} s (least {least}), "
+        f"{(ratio - 1) * 100:+.1f} % ({'met' if ratio <= BAR else 'MISSED'}: at most {(BAR - 1) * 100:+.0f} %)"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.overhead", description="What airflow-ops costs on a delivery.")
+    parser.add_argument("--hosts", type=int, default=9)
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    with TemporaryDirectory(prefix="bench-overhead-") as folder:
+        cluster = PlainCluster.up(options.hosts, Path(folder, "plain.yml"))
+        tree = Path(folder, "tree")
+        trees.make(tree, FILES)
+        job = Job(cluster, tree)
+        seconds(job, "ansible-playbook")  # the first delivery
+        for work in ("one file changed", "nothing changed"):
+            times: dict[str, list[float]] = {way: [] for way in WAYS}
+            for turn in range(options.repeat):
+                for way in WAYS:
+                    if work == "one file changed":
+                        trees.touch(tree, turn * len(WAYS) + list(WAYS).index(way) + 1)
+                    times[way].append(seconds(job, way))
+            print(report(f"{options.hosts} hosts, {FILES} files, {work}", times), flush=True)
+            print("  " + "; ".join(f"{way} {', '.join(f'{one:.2f}' for one in all_)}" for way, all_ in times.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What a person sees while a playbook runs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from airflow_ops.cli.show import ROWS, Live, Plain, rows
+from airflow_ops.cli.watch import HostState, Watch
+
+
+def watch(**hosts: HostState) -> Watch:
+    return Watch(hosts=dict(hosts), task="dag_release : deliver", activity="stage on 2 hosts")
+
+
+def test_the_table_names_hosts_states_and_what_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = Live()
+    view._heading, view._watch = (
+        "deploy on prod",
+        watch(
+            dn01p=HostState(ok=2, changed=1, doing="some_role : copy"),
+            dn02p=HostState(failed=1, last="some_role : check"),
+        ),
+    )
+    out = io.StringIO()
+    Console(file=out, width=100).print(view._table())
+    text = out.getvalue()
+    for part in ("deploy on prod", "dn01p", "changed", "some_role : copy", "dn02p", "failed", "some_role : check"):
+        assert part in text
+    assert "dag_release : deliver - stage on 2 hosts" in text
+
+
+def test_of_many_hosts_those_that_failed_or_work_come_first() -> None:
+    hosts = {f"h{number:03}": HostState(ok=1) for number in range(100)}
+    hosts["h098"], hosts["h099"] = HostState(failed=1), HostState(ok=1, doing="something")
+    shown = rows(watch(**hosts))
+    assert len(shown) == ROWS
+    assert [name for name, _ in shown[:2]] == ["h098", "h099"]
+    assert [name for name, _ in rows(watch(b=HostState(), a=HostState(failed=1)))] == ["a", "b"]
+
+
+def test_plain_lines_say_each_thing_once() -> None:
+    out = io.StringIO()
+    view, seen = Plain(out), Watch()
+    view.begin("deploy on dev", seen)
+    for event in (
+        {"event": "playbook_on_task_start", "event_data": {"task": "stage", "role": "r"}},
+        {"event": "verbose", "stdout": "step one"},
+        {"event": "runner_on_unreachable", "event_data": {"host": "a", "res": {}}},
+        {"event": "runner_on_ok", "event_data": {"host": "b", "res": {}}},
+    ):
+        seen.take(event)
+        view.event([])
+    lines = [line[10:] for line in out.getvalue().splitlines()]
+    assert lines == ["deploy on dev", "r : stage", "  step one", "  a unreachable"]
