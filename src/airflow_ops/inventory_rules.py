@@ -33,6 +33,7 @@ REQUIRED = (
 REQUIRED_WITH = {
     "metadata_db_client_passwords": "metadata_db_clients",
     "airflow_config_smtp_password": "airflow_config_smtp_user",
+    "connection_sync_passwords": "connection_sync_vault_passwords",
 }
 
 SAME_EVERYWHERE = (*REQUIRED, "airflow_version", "airflow_home", "airflow_dags_folder", "airflow_user", "airflow_group")
