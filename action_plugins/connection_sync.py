@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
 
     def _keep_quiet(self) -> None:
         """Refuse settings with which Ansible itself would write secrets down, and silence the connection."""
-        self._play_context.no_log = True  # else -vvv shows what the module answers
+        self._connection._play_context.no_log = True  # else -vvv shows what the module answers
         loud = (
             "ANSIBLE_DEBUG" if C.DEFAULT_DEBUG else "ANSIBLE_KEEP_REMOTE_FILES" if C.DEFAULT_KEEP_REMOTE_FILES else ""
         )
@@ -151,12 +151,12 @@ class ActionModule(ActionBase):
         export: dict[str, Any] = registered["export"]
         return export
 
-    def _hosts(self, environment: str) -> list[str]:
-        return list(self.vars["groups"].get(environment, ()))
+    def _hosts(self, group: str) -> list[str]:
+        return [str(host) for host in self.vars["groups"].get(group, ())]
 
     def _demand_host(self, environment: str) -> str:
         """Return the host that speaks for an environment; it must be part of this run."""
-        hosts = [host for host in self.vars["groups"].get(SCHEDULERS, ()) if host in self._hosts(environment)]
+        hosts = [host for host in self._hosts(SCHEDULERS) if host in self._hosts(environment)]
         if not hosts or hosts[0] not in self.vars["ansible_play_hosts"]:
             left_out = hosts[0] if hosts else "the scheduler host"
             raise SyncError(f"This run leaves out {left_out} of {environment}; {NOTHING}, run it without -l.")
@@ -183,13 +183,12 @@ class ActionModule(ActionBase):
 
     def _open(self, text: str) -> str:
         try:
-            opened: bytes = self._loader._vault.decrypt(text)
+            return bytes(self._loader._vault.decrypt(text)).decode("utf-8")
         except AnsibleError:
             raise SyncError(
                 f"The password of this run's vaults does not open the backup; {NOTHING}, "
                 "name the password with which it was made."
             ) from None
-        return opened.decode()
 
     def _backup_text(self) -> str:
         """Return the chosen backup, the newest where none is named, encrypted as it lies on the host."""

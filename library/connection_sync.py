@@ -6,7 +6,8 @@ short_description: Bring connections of one environment to another
 description:
   - C(exported) runs on the scheduler host of the source and hands over what it holds, hidden from all output.
   - C(synced) runs on the scheduler host of the target. It exports that side, makes the plan, shows it and
-    applies it in one transaction, after a backup. Nothing to do costs one start of Airflow on each side, a change one more.
+    applies it in one transaction, after a backup. Nothing to do costs one start of Airflow on each side, a change one
+    more.
   - C(restored) leads the target back to a backup, in the same way.
   - A host of group C(prod) is never a target. Settings with which Ansible would write secrets down are refused.
 author: Airflow operations

@@ -164,7 +164,8 @@ def findings(values: Mapping[str, Any]) -> Iterator[str]:
     for kind in values["kinds"]:
         if kind not in KINDS:
             yield f"{PREFIX}kinds holds {kind!r} and may hold {', '.join(KINDS)}"
-    lacking = [name for name in values["vault_passwords"] if name not in (values.get("passwords") or {})]
+    passwords = values.get("passwords")  # without any, the missing secret is told
+    lacking = [name for name in values["vault_passwords"] if passwords and name not in passwords]
     if lacking:
         yield f"{PREFIX}passwords has no password for {', '.join(lacking)} of {PREFIX}vault_passwords"
 
