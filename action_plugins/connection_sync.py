@@ -34,6 +34,7 @@ OPTIONS: dict[str, Any] = {
 PRODUCTION = "prod"
 SCHEDULERS = "airflow_scheduler"
 SUFFIX = ".json.vault"
+UNSURE = "Either all of it was written or nothing; run it again."
 
 
 class ActionModule(ActionBase):
@@ -126,7 +127,7 @@ class ActionModule(ActionBase):
         return Side.read(environment, self._checked(done, environment)["export"])
 
     def _module(self, arguments: dict[str, Any], environment: str) -> dict[str, Any]:
-        return self._checked(self._run_module(arguments), environment)
+        return self._checked(self._run_module(arguments), environment, writing=arguments["state"] == "applied")
 
     def _run_module(self, arguments: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(
@@ -134,13 +135,14 @@ class ActionModule(ActionBase):
         )
         return done
 
-    def _checked(self, done: dict[str, Any], environment: str) -> dict[str, Any]:
+    def _checked(self, done: dict[str, Any], environment: str, writing: bool = False) -> dict[str, Any]:
         """Return what the module answered; its failure is told in one sentence, also where it did not even start."""
         if not done.get("failed") and not done.get("unreachable"):
             return done
         text = str(done.get("module_stderr") or done.get("msg") or "no message").strip()
         told = text.splitlines()[-1] if done.get("module_stderr") else text
-        raise SyncError(f"{self.vars['inventory_hostname']} of {environment}: {told} Nothing was changed.")
+        ending = UNSURE if writing and done.get("unsure", True) else "Nothing was changed."
+        raise SyncError(f"{self.vars['inventory_hostname']} of {environment}: {told} {ending}")
 
     def _source_export(self) -> dict[str, Any]:
         """Return what the task before has registered on the source's host."""

@@ -77,6 +77,14 @@ backup:
   description: Path of the backup.
   type: str
   returned: when applied
+missing:
+  description: Whether there is no Airflow or no database.
+  type: bool
+  returned: failure
+unsure:
+  description: Whether the process ended in a moment in which nobody knows if everything was written, or nothing.
+  type: bool
+  returned: failure
 """
 
 import json
@@ -105,10 +113,36 @@ SPEC: dict[str, Any] = {
 REQUIRED = [("state", "applied", ["changes", "backup", "backup_folder", "lock"])]
 
 
+class FailedError(Exception):
+    """The program gave no rows, or wrote nothing; ``facts`` are for whoever asked."""
+
+    def __init__(self, text: str, **facts: bool) -> None:
+        super().__init__(text)
+        self.facts = facts
+
+
+def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return what the program answers.
+
+    :raises FailedError: with ``missing`` where there is no Airflow or no database, with ``unsure`` where nobody knows
+        whether it was written.
+    """
+    try:
+        answer: dict[str, Any] = run_inside(params, program, request)
+    except NotInstalledError as error:
+        raise FailedError(str(error), missing=True, unsure=False) from error
+    except InsideError as error:
+        raise FailedError(str(error), unsure=True) from error
+    if "refused" in answer:
+        raise FailedError(answer["refused"], unsure=False)
+    if "lost" in answer:
+        raise FailedError(answer["lost"], missing=True, unsure=answer["unsure"])
+    return answer
+
+
 def export(params: dict[str, Any]) -> dict[str, Any]:
     """Return the rows."""
-    request = {"kinds": params["kinds"], "types": params["types"]}
-    return {"changed": False, "export": run_inside(params, program, request)}
+    return {"changed": False, "export": asked(params, {"kinds": params["kinds"], "types": params["types"]})}
 
 
 def apply(params: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -119,8 +153,9 @@ def apply(params: dict[str, Any], check: bool) -> dict[str, Any]:
     try:
         kept = write_kept(Path(params["backup_folder"]), SUFFIX, params["backup"], params["backup_keep"])
     except OSError as error:
-        raise InsideError(f"The backup could not be kept in {params['backup_folder']}: {error.strerror}.") from error
-    run_inside(params, program, {"changes": changes, "lock": params["lock"], "who": params["who"]})
+        text = f"The backup could not be kept in {params['backup_folder']}: {error.strerror}."
+        raise FailedError(text, unsure=False) from error
+    asked(params, {"changes": changes, "lock": params["lock"], "who": params["who"]})
     return {"changed": True, "backup": str(kept)}
 
 
@@ -131,10 +166,8 @@ def main() -> None:
         if module.params["state"] == "exported":
             module.exit_json(**export(module.params))
         module.exit_json(**apply(module.params, module.check_mode))
-    except NotInstalledError as error:
-        module.fail_json(msg=str(error), missing=True)
-    except InsideError as error:
-        module.fail_json(msg=str(error))
+    except FailedError as error:
+        module.fail_json(msg=str(error), **error.facts)
 
 
 if __name__ == "__main__":

@@ -59,10 +59,12 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     """Return the rows of ``request["kinds"]``, or write ``request["changes"]`` in one transaction, holding a lock.
 
     A change is ``{kind, name, before, after}`` with whole rows, None where there is none. Nothing is written unless
-    every row still is as ``before`` says, and unless afterwards the tables hold exactly what they should.
+    every row still is as ``before`` says, and unless afterwards the tables hold exactly what they should. What speaks
+    against it is in ``refused``, what the database did in ``lost``; ``unsure`` says that it was lost in the commit.
     """
     from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError  # noqa: PLC0415
 
+    committing = False
     try:
         from airflow.utils.session import create_session  # noqa: PLC0415 - only the virtual environment has Airflow
 
@@ -70,13 +72,15 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
             with create_session() as session:
                 return export(session, request["kinds"], request["types"])
         with run_lock(Path(request["lock"]), request["who"]), create_session() as session:
-            return write(session, request["changes"])
+            answer = write(session, request["changes"])
+            committing = True
+        return answer
     except Refusal as error:
-        return {"error": str(error)}
+        return {"refused": str(error)}
     except (OperationalError, ProgrammingError) as error:  # no server, no tables, or gone meanwhile
-        return {"missing": f"The metadata database does not answer: {error.orig}."}
+        return {"lost": f"The metadata database does not answer: {error.orig}.", "unsure": committing}
     except DBAPIError as error:
-        return {"error": f"The metadata database refused: {error.orig}."}
+        return {"refused": f"The metadata database refused: {error.orig}."}
 
 
 @contextmanager

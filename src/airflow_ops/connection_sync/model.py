@@ -46,8 +46,8 @@ KINDS = {
     )
 }
 CONNECTIONS = KINDS["connections"]
-# What Airflow's own import accepts; its tables would take more, and its web page then can't open it.
-NAME = re.compile(r"[\w.-]+")
+# What Airflow's own import accepts, whose regular expressions know ASCII only; the tables would take more.
+NAME = re.compile(r"[\w.-]+", re.ASCII)
 NAME_LENGTH = 200
 
 

@@ -80,7 +80,7 @@ def _left_alone(kind: Kind, name: str, source: Items, target: Items, rules: Rule
 
 def _refused(kind: Kind, name: str, twins: list[str], fields: Fields) -> str:
     if kind is CONNECTIONS and not NAME.fullmatch(name):
-        return "Airflow takes letters, digits and . _ - in an id only"
+        return "Airflow takes ASCII letters, digits and . _ - in an id only"
     if len(name) > NAME_LENGTH:
         return f"its name has {len(name)} characters, and Airflow takes {NAME_LENGTH}"
     if twins:

@@ -20,8 +20,8 @@ AROUND = Surroundings(("mn01p", "192.0.2.11"), ("mn01d", "dn01d"))
 RULES = Rules(production=("*[0-9]p", "*[0-9]p.*", "10.1.0.0/16"))
 
 
-def side(environment: str, rows: Items, **fields: Any) -> Side:
-    return replace(Side(environment, "2.11.2", f"airflow on {environment}", {"connections": rows}), **fields)
+def side(environment: str, connections: Items, **fields: Any) -> Side:
+    return replace(Side(environment, "2.11.2", f"airflow on {environment}", {"connections": connections}), **fields)
 
 
 def refusal(came: Items, rules: Rules = RULES, **fields: Any) -> str:

@@ -26,7 +26,7 @@ update  connection  old    host          mn02d     mn01d
                            extra.region  eu        (none)
 update  connection  clean  password      (secret)  (none)
 leave   connection  mine                           only in the target, and connection_sync_prune is false
-refuse  connection  a b                            Airflow takes letters, digits and . _ - in an id only"""
+refuse  connection  a b                            Airflow takes ASCII letters, digits and . _ - in an id only"""
 
 
 def test_table() -> None:

@@ -55,7 +55,7 @@ def test_the_holder_of_the_lock_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
-    with pytest.raises(metadata.Refusal, match="run site.yml"), metadata.run_lock(tmp_path / "no/lock.json", "kim"):
+    with pytest.raises(metadata.Refusal, match=r"run site\.yml"), metadata.run_lock(tmp_path / "no/lock.json", "kim"):
         pass
 
 
