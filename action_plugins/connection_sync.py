@@ -140,7 +140,7 @@ class ActionModule(ActionBase):
         if not done.get("failed") and not done.get("unreachable"):
             return done
         text = str(done.get("module_stderr") or done.get("msg") or "no message").strip()
-        told = text.splitlines()[-1] if done.get("module_stderr") else text
+        told = f"{text.splitlines()[-1]}." if done.get("module_stderr") else text
         ending = UNSURE if writing and done.get("unsure", True) else "Nothing was changed."
         raise SyncError(f"{self.vars['inventory_hostname']} of {environment}: {told} {ending}")
 

@@ -143,16 +143,19 @@ class Sides:
             holding.wait(LIMIT)
 
 
-def sessions(cluster: Cluster, statement: str) -> list[str]:
+def sessions(cluster: Cluster, statement: str, state: str = "%") -> list[str]:
     """Return the numbers of the sessions that run a statement; none while the server is down."""
-    query = f"select id from information_schema.processlist where info like '{statement}' and id <> connection_id()"
+    query = (
+        "select id from information_schema.processlist "
+        f"where info like '{statement}' and state like '{state}' and id <> connection_id()"
+    )
     done = cluster.ssh(cluster.database, f"sudo mariadb -N -B -e {shlex.quote(query)}", check=False)
     return done.stdout.split()
 
 
-def end_statement(cluster: Cluster, statement: str) -> None:
+def end_statement(cluster: Cluster, statement: str, state: str = "%") -> None:
     """End a statement in all sessions."""
-    for number in sessions(cluster, statement):
+    for number in sessions(cluster, statement, state):
         cluster.ssh(cluster.database, f"sudo mariadb -e 'kill query {number}'", check=False)
 
 
