@@ -9,7 +9,7 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.faults.connection_sync.sides import Sides
+from lab.two_sides import Sides
 
 LAB = REPOSITORY / "lab/lab"
 TABLES = "connection variable slot_pool"

@@ -13,7 +13,7 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.faults.connection_sync.sides import BACKUPS, HOSTS, SECRET, Run, Sides, end_statement, sessions, wait_for
+from lab.two_sides import BACKUPS, HOSTS, SECRET, Run, Sides, end_statement, sessions, wait_for
 
 HOME = "/usr/hmg/2.2.1.0-552/airflow"
 SLEEPS = "User sleep"

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from tests.faults.connection_sync.sides import BACKUPS, HOSTS, SECRET, Sides
+from lab.two_sides import BACKUPS, HOSTS, SECRET, Sides
 from tests.integration.conftest import watched_processes
 
 

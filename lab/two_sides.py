@@ -1,9 +1,10 @@
-"""Two environments as the tests of the sync use them."""
+"""Source and target of sync_meta.yml, as tests and benchmark use them."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -12,10 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab import two_sides_programs as programs
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.faults.connection_sync import inside
-from tests.integration.recap import changed_by_host
 
 LIMIT = 60  # seconds for what takes one or two
 SECRET = "planted-7f3a91c2"
@@ -44,8 +44,7 @@ class Run:
     @property
     def changes(self) -> int:
         """How many changes it reported."""
-        done: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], 0, self.said)
-        return sum(changed_by_host(done).values())
+        return sum(map(int, re.findall(r"\bchanged=(\d+)", self.said.partition("PLAY RECAP")[2])))
 
 
 @dataclass
@@ -96,17 +95,17 @@ class Sides:
 
     def seed(self, count: int) -> None:
         """Give prod so many connections, and dev none."""
-        self.inside(self.prod, inside.SEED, count=count, secret=SECRET)
+        self.inside(self.prod, programs.SEED, count=count, secret=SECRET)
         self.dev.sql("delete from connection")
         self.seeded = self.table(self.prod)
 
     def add(self, cluster: Cluster, *rows: dict[str, Any], model: str = "Connection") -> None:
         """Add rows through Airflow's model."""
-        self.inside(cluster, inside.ADD, rows=list(rows), model=model)
+        self.inside(cluster, programs.ADD, rows=list(rows), model=model)
 
     def loaded(self, cluster: Cluster) -> dict[str, dict[str, Any]]:
         """Return all connections as tasks get them."""
-        found: dict[str, dict[str, Any]] = self.inside(cluster, inside.LOADED)
+        found: dict[str, dict[str, Any]] = self.inside(cluster, programs.LOADED)
         return found
 
     def table(self, cluster: Cluster) -> list[list[str]]:
