@@ -14,7 +14,7 @@ PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugi
 # A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
 
-.PHONY: help setup lint unit molecule integration test faults bench-dags bench-overhead demo bundle clean-lab lock docs
+.PHONY: help setup lint unit molecule integration test faults bench-dags bench-overhead demo bundle clean-lab lock docs bench-sync
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -69,6 +69,8 @@ bench-dags: setup ## what a delivery costs beside its peers, on 4 to 32 plain ho
 
 bench-overhead: setup ## what airflow-ops adds to ansible-playbook on a delivery to 9 plain hosts: two minutes
 	. lab/activate prod && $(BIN)/python -m bench.overhead $(ARGS)
+bench-sync: setup ## what a sync of 1000 connections costs beside export and import (needs the lab's prod and dev)
+	. lab/activate both && $(BIN)/python -m bench.sync $(ARGS)
 
 demo: setup ## a cluster on this machine from nothing: lab, site.yml, DAGs, a run, a summary
 	@. lab/activate prod && $(BIN)/python -m lab.demo

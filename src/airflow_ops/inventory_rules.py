@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
+from airflow_ops.connection_sync import inventory as connection_sync
 from airflow_ops.inventory_model import SECRETS, Environment, Inventory, is_true
 from airflow_ops.inventory_values import VALUE_RULES
 
@@ -33,6 +34,7 @@ REQUIRED = (
 REQUIRED_WITH = {
     "metadata_db_client_passwords": "metadata_db_clients",
     "airflow_config_smtp_password": "airflow_config_smtp_user",
+    "connection_sync_passwords": "connection_sync_vault_passwords",
 }
 
 SAME_EVERYWHERE = (*REQUIRED, "airflow_version", "airflow_home", "airflow_dags_folder", "airflow_user", "airflow_group")
@@ -46,8 +48,10 @@ def findings(inventory: Inventory, expected: int = 1) -> list[str]:
     ``expected`` is the number of environments that the play works on.
     """
     found = [*environment_count(inventory, expected), *membership(inventory)]
+    if len(inventory.environments()) == expected > 1:
+        found.extend(connection_sync.sides(inventory))
     for environment in inventory.environments():
-        for rule in (*ENVIRONMENT_RULES, *VALUE_RULES):
+        for rule in (*ENVIRONMENT_RULES, *VALUE_RULES, connection_sync.rules):
             found.extend(rule(environment))
     return [redacted(finding, inventory) for finding in dict.fromkeys(found)]
 
@@ -74,7 +78,7 @@ def environment_count(inventory: Inventory, expected: int) -> Iterator[str]:
     elif len(names) < expected and names:
         yield (
             f"This play works on {_count(expected)} and the inventory holds only {', '.join(names)}: "
-            "name all of them, as in -i inventories/prod -i inventories/dev."
+            "type ansible-playbook -i inventories/prod -i inventories/dev sync_meta.yml."
         )
 
 

@@ -48,6 +48,8 @@ GOOD: dict[str, Any] = {
     "airflow_config_secret_key": "secret-key-marker",
     "airflow_ui_users": [{"username": "admin", "role": "Admin", "email": "admin@example.com"}],
     "airflow_ui_passwords": {"admin": "ui-marker-secret"},
+    "connection_sync_source": "prod",
+    "connection_sync_target": "dev",
 }
 ADDRESSES = {"mn01d": "192.0.2.111", "dn01d": "192.0.2.121"}
 INPUTS = {
@@ -404,7 +406,7 @@ def test_external_services_need_no_group() -> None:
 def test_a_play_on_two_environments_names_both_when_one_is_missing() -> None:
     assert findings(inventory(), expected=2) == [
         "This play works on 2 environments and the inventory holds only dev: "
-        "name all of them, as in -i inventories/prod -i inventories/dev."
+        "type ansible-playbook -i inventories/prod -i inventories/dev sync_meta.yml."
     ]
 
 

@@ -1,0 +1,31 @@
+"""Files of which the newest few are kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def write_kept(folder: Path, suffix: str, text: str, keep: int) -> Path:
+    """Write a file named after the time, safe against a power cut, and remove the oldest beyond ``keep``.
+
+    :raises OSError: when it can't be written; nothing is left of it then, and no older file is gone.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = time.time()
+    stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    path = folder / f"{stamp}{suffix}"
+    temporary = folder / f".{path.name}"
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    for old in sorted(folder.glob(f"[0-9]*{suffix}"))[:-keep]:
+        old.unlink()
+    return path
