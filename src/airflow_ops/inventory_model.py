@@ -15,6 +15,7 @@ SECRETS = frozenset(
         "airflow_config_secret_key",
         "airflow_config_smtp_password",
         "airflow_ui_passwords",
+        "watchdog_webhook_url",
     }
 )
 
