@@ -45,7 +45,7 @@ FIRST = State()
         pytest.param(DEAD._replace(elsewhere=("dn01p",)), "runs elsewhere", id="dead while another host schedules"),
         pytest.param(DEAD._replace(unit="activating"), "changing", id="systemd starts it"),
         pytest.param(DEAD._replace(unit="deactivating"), "changing", id="systemd stops it"),
-        pytest.param(DEAD._replace(masked=True), "not watched", id="masked"),
+        pytest.param(DEAD._replace(fenced=True), "not watched", id="masked or fenced"),
         pytest.param(Probe("missing", heartbeat="fresh"), "healthy", id="another manager's service, fresh"),
         pytest.param(Probe("missing", heartbeat="stale"), "hung", id="another manager's service, stale"),
     ],

@@ -11,7 +11,7 @@ PROBES = st.builds(
     Probe,
     unit=st.sampled_from(["active", "failed", "inactive", "activating", "deactivating", "missing"]),
     uptime=st.one_of(st.none(), st.floats(0, 10_000)),
-    masked=st.booleans(),
+    fenced=st.booleans(),
     heartbeat=st.sampled_from(["fresh", "stale", "unknown"]),
     database=st.sampled_from(["up", "down", "unknown"]),
     elsewhere=st.sampled_from([(), ("mn01p",)]),

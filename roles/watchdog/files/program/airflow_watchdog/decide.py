@@ -22,7 +22,7 @@ class Probe(NamedTuple):
 
     unit: str  # systemd's ActiveState; "missing" where another manager has the service
     uptime: float | None = None  # seconds since the unit became active
-    masked: bool = False
+    fenced: bool = False  # masked, or left alone by a failover
     heartbeat: str = "unknown"  # fresh, stale or unknown
     source: str = "nobody"  # who told the heartbeat: health page, database or jobs check
     age: float | None = None  # of the heartbeat, in seconds, where the source tells it
@@ -108,8 +108,8 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
     """Return the verdict on one look, and the reason as a sentence without its full stop."""
     if not policy.watched:
         return "not watched", "this host is the standby"
-    if probe.masked:
-        return "not watched", "the unit is masked"
+    if probe.fenced:
+        return "not watched", "the unit is masked or fenced"
     if probe.unit in CHANGING:
         return "changing", f"the unit is {probe.unit}, systemd is at work"
     if probe.unit in RUNNING and probe.heartbeat == "fresh":
@@ -161,7 +161,7 @@ def _restart(verdict: str, message: str, state: State, policy: Policy, now: floa
     if wait:
         return Decision("none", verdict, f"{message}; the next restart is due in {wait:.0f} s", state)
     state = state._replace(restarts=(*state.restarts, now), total=state.total + 1)
-    return _told(Decision("restart", verdict, message, state), policy, now, "restarted")
+    return _told(Decision("restart", verdict, f"{message}; it is restarted", state), policy, now, "restarted")
 
 
 def _healthy(state: State, policy: Policy, now: float, message: str) -> Decision:

@@ -12,7 +12,8 @@ from typing import Any
 from airflow_watchdog.config import Config
 from airflow_watchdog.decide import Probe, Progress
 
-PROPERTIES = "LoadState,ActiveState,ActiveEnterTimestampMonotonic,MainPID"
+FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
+PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,MainPID"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
 DATABASE_TIMEOUT = 15.0  # seconds; connecting alone may take five
 JOBS_TIMEOUT = 30.0
@@ -26,9 +27,9 @@ def look(config: Config) -> Probe:
     probe = Probe(
         unit=state,
         uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
-        masked=unit.get("LoadState") == "masked",
+        fenced=unit.get("LoadState") == "masked" or FENCE in unit.get("DropInPaths", ""),
     )
-    if probe.masked or not config.policy.watched:
+    if probe.fenced or not config.policy.watched:
         return probe
     if state in ("active", "missing"):
         page = health_page(config.health_url, config.probe_timeout)
