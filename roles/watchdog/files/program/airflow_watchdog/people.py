@@ -118,6 +118,6 @@ def report(config: Config, record: Any, pauses: list[dict[str, Any]], entries: l
         lines.append(
             f"restarts: {len(state['restarts'])} in the last hour of {allowed} allowed, {state['total']} since boot"
         )
-    lines.append(f"pause: {store.pause_text(pauses) or 'none'}")
+    lines.append(store.pause_text(pauses) or "not paused")
     lines += [f"{entry['at']}  {entry['verdict']}: {entry.get('message', '')}" for entry in entries[-20:]]
     return lines
