@@ -15,7 +15,7 @@ PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugi
 # A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
 
-.PHONY: help setup lint unit molecule integration test faults bench-dags demo bundle clean-lab lock docs
+.PHONY: help setup lint unit molecule integration test faults soak bench-dags demo bundle clean-lab lock docs
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -64,6 +64,9 @@ test: setup ## lint, unit, molecule and integration, with the time of each
 
 faults: setup ## the fault tests: hosts are killed, cut off, filled
 	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/faults
+
+soak: setup ## an hour of heavy load, in which the watchdog must not act (SOAK_SECONDS=600 for ten minutes); not in CI
+	. lab/activate prod && $(BIN)/pytest -q -s --timeout 0 tests/soak
 
 bench-dags: setup ## what a delivery costs beside its peers, on 4 to 32 plain hosts: an hour (parts: ARGS="--hosts 9 --tree 600")
 	. lab/activate prod && $(BIN)/python -m bench $(ARGS)

@@ -65,6 +65,28 @@ def figure(name: str, seconds: float) -> None:
 # With cron and the default limits.
 
 
+def test_a_hung_scheduler_is_restarted_also_while_a_broken_dag_arrives(watchdog: Watchdog) -> None:
+    before, start = watchdog.pid(), time.monotonic()
+    watchdog.sh(f"echo 'import nothing_at_all' | sudo -u airflow tee {DAGS}/broken_by_a_test.py")
+    try:
+        watchdog.sh(f"sudo kill -STOP {before}")
+        detected = wait(lambda: watchdog.restarts() > 0, 2 * HUNG_BAR, "nobody noticed the hang")
+        watchdog.wait_until_healthy(other_than=before)
+        took = time.monotonic() - start
+    finally:
+        watchdog.sh(f"sudo rm -f {DAGS}/broken_by_a_test.py")
+    figure("SIGSTOP, default limits: detected", detected)
+    figure("SIGSTOP, default limits: healthy again", took)
+    assert took < HUNG_BAR * 1.25
+    assert watchdog.restarts() == 1
+    (entry,) = [entry for entry in watchdog.history() if entry["action"] == "restart"]
+    assert entry["verdict"] == "hung"
+    evidence = watchdog.sh(f"sudo sh -c 'cd {entry['evidence']} && cat *'")
+    assert "T (stopped)" in evidence
+    assert f"{UNIT}[{before}]" in evidence  # its last lines in the journal
+    assert watchdog.cluster.secrets()["metadata_db_password"] not in evidence
+
+
 def test_a_killed_main_process_is_systemd_s_business(watchdog: Watchdog) -> None:
     before, start = watchdog.pid(), time.monotonic()
     watchdog.sh(f"sudo kill -9 {before}")
@@ -87,28 +109,6 @@ def test_a_killed_child_is_the_scheduler_s_business(watchdog: Watchdog) -> None:
     wait(lambda: bool(watchdog.sh(other, check=False)), 60, "there is no new parser")
     figure("kill -9 of a child, replaced", time.monotonic() - start)
     assert (verdict, watchdog.pid(), watchdog.restarts()) == ("healthy", before, 0)
-
-
-def test_a_hung_scheduler_is_restarted_also_while_a_broken_dag_arrives(watchdog: Watchdog) -> None:
-    before, start = watchdog.pid(), time.monotonic()
-    watchdog.sh(f"echo 'import nothing_at_all' | sudo -u airflow tee {DAGS}/broken_by_a_test.py")
-    try:
-        watchdog.sh(f"sudo kill -STOP {before}")
-        detected = wait(lambda: watchdog.restarts() > 0, 2 * HUNG_BAR, "nobody noticed the hang")
-        watchdog.wait_until_healthy(other_than=before)
-        took = time.monotonic() - start
-    finally:
-        watchdog.sh(f"sudo rm -f {DAGS}/broken_by_a_test.py")
-    figure("SIGSTOP, default limits: detected", detected)
-    figure("SIGSTOP, default limits: healthy again", took)
-    assert took < HUNG_BAR * 1.25
-    assert watchdog.restarts() == 1
-    (entry,) = [entry for entry in watchdog.history() if entry["action"] == "restart"]
-    assert entry["verdict"] == "hung"
-    evidence = watchdog.sh(f"sudo sh -c 'cd {entry['evidence']} && cat *'")
-    assert "T (stopped)" in evidence
-    assert f"{UNIT}[{before}]" in evidence  # its last lines in the journal
-    assert watchdog.cluster.secrets()["metadata_db_password"] not in evidence
 
 
 def test_a_scheduler_that_systemd_gave_up_is_back_once_cron_is(watchdog: Watchdog) -> None:
