@@ -19,7 +19,7 @@ STATE = "/run/airflow-watchdog"
 KEPT = "/var/lib/airflow-ops/watchdog"
 DROP_IN = f"/run/systemd/system/{UNIT}.service.d"
 # Other limits than an administrator's, so that a test of what the limits do takes seconds.
-SHORT = {"strikes": 2, "grace": 0, "backoff": 0, "max_restarts": 20, "max_mails": 50}
+SHORT = {"strikes": 2, "grace": 20, "backoff": 0, "max_restarts": 20, "max_mails": 50}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Watchdog:
     def pid(self) -> str:
         """Return the main process, 0 for none."""
         return self.sh(f"systemctl show -P MainPID {UNIT}")
+
+    def uptime(self) -> float:
+        """Return for how many seconds the unit is active."""
+        show = f"systemctl show -P ActiveEnterTimestampMonotonic {UNIT}"
+        return float(self.sh(f'python3 -c "import time; print(time.monotonic() - $({show}) / 1e6)"'))
 
     def state(self) -> str:
         """Return the state of the unit."""

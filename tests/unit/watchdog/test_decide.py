@@ -163,6 +163,7 @@ def test_never_more_messages_an_hour_than_allowed() -> None:
         pytest.param(Progress(scheduled=601, queued=5), "", id="waits for a slot behind a queued task"),
         pytest.param(Progress(queued=601), "no worker takes it", id="queued, and no worker takes it"),
         pytest.param(Progress(queued=601, running=2), "", id="workers are busy"),
+        pytest.param(Progress(elsewhere=("dn01p",)), "a scheduler runs on dn01p, too", id="two schedulers"),
         pytest.param(Progress(parsed=601), "no DAG was parsed for 601 s", id="no parsing"),
     ],
 )
@@ -185,6 +186,8 @@ def test_a_stall_is_acted_upon_where_that_is_wanted() -> None:
     seen = Seen((FRESH,), Progress(scheduled=700))
     assert decide(seen, State(), policy, NOW).action == "restart"
     assert decide(seen._replace(pause="paused"), State(), policy, NOW).verdict == "paused"
+    second = Seen((FRESH,), Progress(scheduled=700, elsewhere=("dn01p",)))
+    assert decide(second, State(), policy, NOW).action == "none"
     young = Seen((FRESH._replace(uptime=500),), Progress(scheduled=700))
     assert decide(young, State(), policy, NOW).action == "none"
 

@@ -115,6 +115,26 @@ def test_pauses_expire_and_each_owner_has_one() -> None:
     assert store.pause_text(pauses[1:]) == "paused by admin until 1970-01-01T00:02:55Z (c)"
 
 
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ({"owner": "a", "reason": "b", "expires": "2099-01-01T00:00:00Z"}, True),
+        ([{"owner": "a", "reason": "b", "expires": "2001-01-01T00:00:00Z"}], False),
+        ([{"owner": "a"}], False),
+        (["a"], False),
+        ("a", False),
+        (None, False),
+    ],
+)
+def test_a_pause_file_written_by_hand(content: object, held: bool) -> None:
+    assert bool(store.active_pauses(content, time.time())) is held
+
+
+def test_the_scheduler_of_another_host_is_seen_and_this_one_s_is_none_under_its_longer_name() -> None:
+    answer = {"heartbeats": {"mn02p.example.com": 1.0, "dn01p": 2.0, "mn01p": 500.0}}
+    assert look.elsewhere(answer, "mn02p", 30) == ("dn01p",)
+
+
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:
     with store.alone(str(tmp_path / "lock")) as first, store.alone(str(tmp_path / "lock")) as second:
         assert (first, second) == (True, False)

@@ -37,6 +37,7 @@ class Progress(NamedTuple):
     queued: float | None = None  # the task that no worker has taken for the longest time
     running: int = 0
     parsed: float | None = None  # the last DAG that was parsed
+    elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
 
 
 class Seen(NamedTuple):
@@ -89,7 +90,7 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     state = _of_last_hour(state, now)
     if verdict == "healthy":
         state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
-        if not (state.stalled and policy.restart_when_stalled and (probe.uptime or 0) > policy.stall):
+        if not (state.stalled and _acts_on_stall(seen, policy)):
             return _healthy(state, policy, now, message)
         verdict, message = "stalled", state.stalled
     if verdict in QUIET:
@@ -133,10 +134,12 @@ def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
 
 
 def stall(progress: Progress, policy: Policy) -> str:
-    """Say why no work goes on; empty when it does, or when there is none.
+    """Say what is wrong although the scheduler is healthy; empty when nothing is.
 
     A task that waits while others run waits for a slot, which is nobody's fault.
     """
+    if progress.elsewhere:
+        return f"a scheduler runs on {', '.join(progress.elsewhere)}, too, and both queue the same tasks"
     if not progress.running and (progress.scheduled or 0) > policy.stall and not progress.queued:
         return f"a task is due for {progress.scheduled:.0f} s, nothing runs and nothing is queued"
     if not progress.running and (progress.queued or 0) > policy.stall:
@@ -151,6 +154,13 @@ def wait_before_restart(state: State, policy: Policy, now: float) -> float:
     if not state.restarts:
         return 0
     return max(0.0, state.restarts[-1] + policy.backoff * 2.0 ** (len(state.restarts) - 1) - now)
+
+
+def _acts_on_stall(seen: Seen, policy: Policy) -> bool:
+    """Say whether a stall is a reason to restart: as wanted, just seen, and not within the time that shows it."""
+    if not (policy.restart_when_stalled and seen.progress) or seen.progress.elsewhere:
+        return False
+    return (seen.probes[-1].uptime or 0) > policy.stall
 
 
 def _restart(verdict: str, message: str, state: State, policy: Policy, now: float) -> Decision:

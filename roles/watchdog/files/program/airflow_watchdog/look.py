@@ -44,20 +44,27 @@ def asked_further(config: Config, probe: Probe) -> Probe:
     answer = ask_database(config)
     here = socket.gethostname()
     if answer.get("database") == "up":
-        ages = {host: age for host, age in answer["heartbeats"].items() if age is not None}
-        probe = probe._replace(
-            database="up",
-            elsewhere=tuple(sorted(host for host, age in ages.items() if host != here and age < config.heartbeat)),
-        )
+        age = min((age for host, age in answer["heartbeats"].items() if is_same(host, here)), default=None)
+        probe = probe._replace(database="up", elsewhere=elsewhere(answer, here, config.heartbeat), age=age)
         if probe.heartbeat == "unknown":
-            age = ages.get(here)
             fresh = age is not None and age < config.heartbeat
-            probe = probe._replace(heartbeat="fresh" if fresh else "stale", source="database", age=age)
-        return probe._replace(age=ages.get(here))
+            return probe._replace(heartbeat="fresh" if fresh else "stale", source="database")
+        return probe
     probe = probe._replace(database=answer.get("database", "unknown"))
     if probe.heartbeat == "unknown" and probe.database == "unknown" and probe.unit in ("active", "missing"):
         return probe._replace(heartbeat=jobs_check(config, here), source="airflow jobs check")
     return probe
+
+
+def is_same(one: str, other: str) -> bool:
+    """Say whether two names are those of one host, with or without its domain."""
+    return one.partition(".")[0] == other.partition(".")[0]
+
+
+def elsewhere(answer: dict[str, Any], here: str, threshold: float) -> tuple[str, ...]:
+    """Return the other hosts whose scheduler has a fresh heartbeat."""
+    ages = answer["heartbeats"].items()
+    return tuple(sorted(host for host, age in ages if not is_same(host, here) and age < threshold))
 
 
 def shown(config: Config) -> dict[str, str]:
@@ -94,7 +101,9 @@ def health_of(first_line: bytes) -> str:
 def progress(config: Config) -> Progress | None:
     """Ask the database whether work goes on; None when it cannot be asked."""
     answer = ask_database(config)
-    return Progress(**answer["progress"]) if answer.get("database") == "up" else None
+    if answer.get("database") != "up":
+        return None
+    return Progress(**answer["progress"], elsewhere=elsewhere(answer, socket.gethostname(), config.heartbeat))
 
 
 def ask_database(config: Config) -> dict[str, Any]:

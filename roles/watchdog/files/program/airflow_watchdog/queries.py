@@ -48,7 +48,7 @@ def age(moment: datetime.datetime | None, now: datetime.datetime) -> float | Non
 def answers(cursor: Any, now: datetime.datetime) -> dict[str, Any]:
     """Return heartbeats by host and what shows progress."""
     cursor.execute(HEARTBEATS)
-    heartbeats = {host: age(moment, now) for host, moment in cursor.fetchall()}
+    heartbeats = {host: age(moment, now) for host, moment in cursor.fetchall() if moment}
     cursor.execute(TASKS)
     tasks = {state: (count, updated, queued) for state, count, updated, queued in cursor.fetchall()}
     cursor.execute(PARSED)

@@ -64,8 +64,13 @@ def state_of(record: Any) -> State:
 
 
 def active_pauses(pauses: Any, now: float) -> list[dict[str, Any]]:
-    """Return the pauses that have not expired; each has owner, reason, since and expires."""
-    return [pause for pause in pauses or [] if pause["expires_at"] > now]
+    """Return the pauses that have not expired; each has owner, reason, since and expires.
+
+    A file that somebody wrote by hand may hold a single one; what is no pause holds nothing.
+    """
+    found = pauses if isinstance(pauses, list) else [pauses]
+    whole = [each for each in found if isinstance(each, dict) and {"owner", "reason", "expires"} <= set(each)]
+    return [each for each in whole if str(each["expires"]) > utc(now)]
 
 
 def pause_text(pauses: list[dict[str, Any]]) -> str:
@@ -76,8 +81,7 @@ def pause_text(pauses: list[dict[str, Any]]) -> str:
 def with_pause(pauses: Any, owner: str, reason: str, now: float, seconds: float) -> list[dict[str, Any]]:
     """Return the pauses with one more; an owner has one only, the newest."""
     others = [each for each in active_pauses(pauses, now) if each["owner"] != owner]
-    until = now + seconds
-    return [*others, {"owner": owner, "reason": reason, "since": utc(now), "expires": utc(until), "expires_at": until}]
+    return [*others, {"owner": owner, "reason": reason, "since": utc(now), "expires": utc(now + seconds)}]
 
 
 def without_pause(pauses: Any, owner: str | None, now: float) -> list[dict[str, Any]]:
