@@ -9,12 +9,13 @@ BIN := $(VENV)/bin
 # What Debian brings: the lab's hosts, the compiler for the one wheel that PyPI has only as source, the browser of the tests.
 DEBIAN_PACKAGES := debootstrap systemd-container e2fsprogs iproute2 iptables openssh-client util-linux rsync ca-certificates \
 	python3-venv python3-dev gcc pkg-config libmariadb-dev chromium chromium-driver zsh
-PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule
+PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule \
+	roles/watchdog/files
 
 # A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
 
-.PHONY: help setup lint unit molecule integration test faults bench-dags bench-overhead demo bundle clean-lab lock docs bench-sync
+.PHONY: help setup lint unit molecule integration test faults soak bench-dags bench-overhead bench-sync demo bundle clean-lab lock docs
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -64,11 +65,15 @@ test: setup ## lint, unit, molecule and integration, with the time of each
 faults: setup ## the fault tests: hosts are killed, cut off, filled
 	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/faults
 
+soak: setup ## an hour of heavy load, in which the watchdog must not act (SOAK_SECONDS=600 for ten minutes); not in CI
+	. lab/activate prod && $(BIN)/pytest -q -s --timeout 0 tests/soak
+
 bench-dags: setup ## what a delivery costs beside its peers, on 4 to 32 plain hosts: an hour (parts: ARGS="--hosts 9 --tree 600")
 	. lab/activate prod && $(BIN)/python -m bench $(ARGS)
 
 bench-overhead: setup ## what airflow-ops adds to ansible-playbook on a delivery to 9 plain hosts: two minutes
 	. lab/activate prod && $(BIN)/python -m bench.overhead $(ARGS)
+
 bench-sync: setup ## what a sync of 1000 connections costs beside export and import (needs the lab's prod and dev)
 	. lab/activate both && $(BIN)/python -m bench.sync $(ARGS)
 

@@ -43,6 +43,10 @@ def state_text(service: Mapping[str, Any]) -> str:
     """Return the state of a service in words."""
     if not service["installed"]:
         return "not installed"
+    if service["fenced"]:
+        return "fenced, the scheduler moved to another host (failover.yml)"
+    if service["standby"] and service["state"] == "inactive":
+        return "standby"
     if service["quarantined"]:
         return "in quarantine, it missed a DAG release (deploy_dags.yml)"
     since = f" since {service['since']}" if service["since"] else ""
@@ -63,8 +67,15 @@ def host_problems(host: str, result: Mapping[str, Any]) -> list[str]:
     if "services" not in result:
         return [f"{host} is unreachable"]
     services = sorted(result["services"].items())
-    down = [(name, service) for name, service in services if service["state"] != "active" or service["drained"]]
-    return [f"{name} on {host} is {state_text(service)}" for name, service in down]
+    wrong = [
+        (name, service)
+        for name, service in services
+        if service["drained"] or service["standby"] == (service["state"] == "active")
+    ]
+    return [
+        f"{name} on {host} is {state_text(service)}{', and meant to be stopped' if service['standby'] else ''}"
+        for name, service in wrong
+    ]
 
 
 def release_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:

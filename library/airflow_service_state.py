@@ -28,6 +28,11 @@ options:
     description: The dags folder, a link to the live release.
     type: path
     required: true
+  standby:
+    description: Those of the services that are meant to be stopped on this host, because another one runs them.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode: {support: full, description: Nothing is ever changed.}
 author: [Airflow operations]
@@ -56,6 +61,8 @@ services:
     since: {description: "Start of the main process, in UTC; empty when there is none.", type: str}
     stale: {description: Whether only a restart makes it run what is installed and configured., type: bool}
     drained: {description: Whether it is a worker that takes no tasks since a drain., type: bool}
+    fenced: {description: Whether a failover keeps it stopped on this host., type: bool}
+    standby: {description: Whether it is meant to be stopped on this host., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
 version:
@@ -85,6 +92,7 @@ PROPERTIES = (
     "DropInPaths",
     "UnitFileState",
 )
+FENCE = "/airflow-failover.conf"  # the drop-in of failover.yml
 QUARANTINE = "/dag-release-quarantine.conf"  # the drop-in of role dag_release
 DRAINED = Path("/run/airflow-worker-drained")  # the note of airflow_worker_drain
 TIMESTAMP = "%a %Y-%m-%d %H:%M:%S.%f %Z"
@@ -164,6 +172,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "stale": bool(reasons),
         "reasons": reasons,
         "drained": service == "worker" and is_drained(started, changed_at(DRAINED)),
+        "fenced": FENCE in properties["DropInPaths"],
         "quarantined": QUARANTINE in properties["DropInPaths"],
     }
 
@@ -175,6 +184,7 @@ def main() -> None:
         "home": {"type": "path", "required": True},
         "environment_file": {"type": "path", "required": True},
         "dags_folder": {"type": "path", "required": True},
+        "standby": {"type": "list", "elements": "str", "default": []},
     }
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
     home, environment_file = Path(module.params["home"]), Path(module.params["environment_file"])
@@ -184,7 +194,13 @@ def main() -> None:
     shown = parse_show(module.run_command(command, check_rc=True, environ_update={"LC_ALL": "C"})[1]) if units else {}
     module.exit_json(
         changed=False,
-        services={service: describe(service, shown[unit], home, environment_file) for service, unit in units.items()},
+        services={
+            service: {
+                **describe(service, shown[unit], home, environment_file),
+                "standby": service in module.params["standby"],
+            }
+            for service, unit in units.items()
+        },
         version=version_of(link_target(home / "venv")),
         release=Path(link_target(Path(module.params["dags_folder"]))).name,
     )

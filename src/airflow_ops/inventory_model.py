@@ -16,6 +16,7 @@ SECRETS = frozenset(
         "airflow_config_smtp_password",
         "airflow_ui_passwords",
         "connection_sync_passwords",
+        "watchdog_webhook_url",
     }
 )
 

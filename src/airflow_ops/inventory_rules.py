@@ -157,7 +157,7 @@ def airflow_group(environment: Environment) -> Iterator[str]:
 
 
 def group_sizes(environment: Environment) -> Iterator[str]:
-    """One database and one broker unless somebody else runs them, one scheduler, at least one worker and web server."""
+    """One database and one broker unless they are external, one active scheduler, a worker and a web server."""
     where = f"of {environment.name}"
     topology = environment.topology()
     for group in ("metadata_db", "broker"):
@@ -168,10 +168,12 @@ def group_sizes(environment: Environment) -> Iterator[str]:
                 f"correct {topology}, or set {group}_external if somebody else runs it."
             )
     schedulers = environment.members("airflow_scheduler")
-    if len(schedulers) > 1:
+    active = str(environment.value("airflow_active_scheduler") or "")
+    if active not in schedulers and (active or len(schedulers) > 1):
         yield (
-            f"Group airflow_scheduler {where} holds {_listed(schedulers)} and must hold exactly one, because Airflow "
-            f"takes no row locks on MariaDB and two schedulers queue the same task twice: correct {topology}."
+            f"Group airflow_scheduler {where} holds {_listed(schedulers)} and airflow_active_scheduler is {active!r}, "
+            "but one must be active and the others standbys, because Airflow takes no row locks on MariaDB "
+            f"and two schedulers queue the same task twice: name it in {environment.file('airflow_active_scheduler')}."
         )
     for group in ("airflow_scheduler", "airflow_webserver", "airflow_worker"):
         if not environment.members(group):

@@ -53,6 +53,7 @@ GOOD: dict[str, Any] = {
 }
 ADDRESSES = {"mn01d": "192.0.2.111", "dn01d": "192.0.2.121"}
 INPUTS = {
+    "airflow_active_scheduler": Input(),
     **{name: Input() for name in GOOD},
     "metadata_db_port": Input("int"),
     "airflow_pools": Input("list"),
@@ -164,8 +165,15 @@ BAD: dict[str, tuple[Inventory, str]] = {
     ),
     "two schedulers": (
         inventory(groups={"airflow_scheduler": ["mn01d", "dn01d"]}),
-        "Group airflow_scheduler of dev holds 2 hosts (mn01d, dn01d) and must hold exactly one, because Airflow takes "
-        "no row locks on MariaDB and two schedulers queue the same task twice: correct inventories/dev/topology.yml.",
+        "Group airflow_scheduler of dev holds 2 hosts (mn01d, dn01d) and airflow_active_scheduler is '', but one must "
+        "be active and the others standbys, because Airflow takes no row locks on MariaDB and two schedulers queue the "
+        f"same task twice: name it in {GROUP_VARS}/airflow.yml.",
+    ),
+    "an active scheduler that is none": (
+        inventory({"airflow_active_scheduler": "dn01d"}),
+        "Group airflow_scheduler of dev holds 1 host (mn01d) and airflow_active_scheduler is 'dn01d', but one must "
+        "be active and the others standbys, because Airflow takes no row locks on MariaDB and two schedulers queue the "
+        f"same task twice: name it in {GROUP_VARS}/airflow.yml.",
     ),
     "no worker": (
         inventory(groups={"airflow_worker": []}),

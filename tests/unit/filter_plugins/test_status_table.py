@@ -10,7 +10,7 @@ from filter_plugins.status_table import status_table
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service as airflow_service_state describes a healthy one, with changes."""
     healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False}
-    return {**healthy, "quarantined": False, "drained": False, **changes}
+    return {**healthy, "quarantined": False, "fenced": False, "standby": False, "drained": False, **changes}
 
 
 def result(**services: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +37,17 @@ def test_the_table_has_a_line_for_each_service_and_each_silent_host() -> None:
     ("host_result", "problems"),
     [
         pytest.param(result(worker=service()), [], id="runs"),
+        pytest.param(result(scheduler=service(standby=True, state="inactive")), [], id="a standby is stopped"),
+        pytest.param(
+            result(scheduler=service(standby=True)),
+            ["scheduler on h is active since 2026-03-14 09:26:53Z, and meant to be stopped"],
+            id="a standby that runs",
+        ),
+        pytest.param(
+            result(scheduler=service(fenced=True, state="inactive")),
+            ["scheduler on h is fenced, the scheduler moved to another host (failover.yml)"],
+            id="fenced and meant to run",
+        ),
         pytest.param(result(worker=service(stale=True)), [], id="a stale service runs"),
         pytest.param(result(worker=service(state="failed", since="")), ["worker on h is failed"], id="failed"),
         pytest.param(

@@ -102,6 +102,13 @@ def test_files_read_by_names_unit_drop_ins_environment_venv_and_own_digest() -> 
     ]
 
 
+def test_a_scheduler_that_a_failover_fenced_is_known_by_its_drop_in() -> None:
+    shown = {**parse_show(SHOWN)["airflow-scheduler.service"], "UnitFileState": "disabled"}
+    fence = "/etc/systemd/system/airflow-scheduler.service.d/airflow-failover.conf"
+    assert describe("scheduler", {**shown, "DropInPaths": fence}, Path("/h"), Path("/e"))["fenced"] is True
+    assert describe("scheduler", shown, Path("/h"), Path("/e"))["fenced"] is False
+
+
 @pytest.mark.parametrize(("drop_ins", "quarantined"), [(str(behind.QUARANTINE), True), ("/etc/x.conf", False)])
 def test_a_worker_in_quarantine_is_known_by_the_drop_in_that_a_delivery_writes(
     drop_ins: str, quarantined: bool

@@ -1,0 +1,31 @@
+"""What airflow.cfg says; read only when there is something to tell."""
+
+from __future__ import annotations
+
+import re
+from configparser import Error, RawConfigParser
+from urllib.parse import unquote
+
+SECRET_WORDS = ("password", "secret", "_key", "conn", "broker_url", "result_backend", "token")
+
+
+def read(home: str) -> dict[str, dict[str, str]]:
+    """Return the sections of airflow.cfg; nothing when it cannot be read."""
+    parser = RawConfigParser(strict=False)
+    try:
+        parser.read(f"{home}/airflow.cfg", encoding="utf-8")
+    except (OSError, Error):
+        return {}
+    return {name: {key: value.replace("%%", "%") for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def secrets_of(cfg: dict[str, dict[str, str]]) -> list[str]:
+    """Return the values of airflow.cfg that no report may hold, the longest first, and passwords inside URLs."""
+    found = set()
+    for section in cfg.values():
+        for key, value in section.items():
+            if len(value) > 3 and any(word in key for word in SECRET_WORDS):
+                found.add(value)
+                for password in re.findall(r"://[^:/@\s]*:([^@\s]+)@", value):
+                    found |= {password, unquote(password)}
+    return sorted(found, key=len, reverse=True)

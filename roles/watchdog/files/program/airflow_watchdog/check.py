@@ -1,0 +1,134 @@
+"""One invocation: look, decide, act, remember, tell."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from airflow_watchdog import look, store, tell
+from airflow_watchdog.config import Config
+from airflow_watchdog.decide import Decision, Probe, Progress, Seen, State, decide
+
+
+class OverTime(Exception):
+    """The invocation took longer than it may."""
+
+
+def check(config: Config) -> int:
+    """Check the service; return 0 also when another invocation is at it."""
+    with store.alone(f"{config.run_folder}/lock") as mine:
+        if not mine:
+            return 0
+        signal.signal(signal.SIGALRM, _over_time)
+        try:
+            _limit(config.time_limit)
+            watch(config)
+        except OverTime:
+            tell.journal("seen", f"a check took longer than {config.time_limit:.0f} s and was ended", config.unit)
+            store.remember(config.history_file, {"at": store.utc(time.time()), "verdict": "check ended: over time"})
+            return 1
+        finally:
+            _limit(0)
+    tell.deliver(config)  # after the lock is gone: a slow mail server holds up no check
+    return 0
+
+
+def _limit(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _over_time(_number: int, _frame: FrameType | None) -> None:
+    raise OverTime
+
+
+def watch(config: Config) -> None:
+    """Look until there is a decision, and carry it out."""
+    path = f"{config.run_folder}/state.json"
+    before = store.read(path) or {}
+    state = store.state_of(before)
+    decision, probe, asked = decided(config, state, before.get("progress_at"))
+    record = {
+        "at": time.time(),
+        "unit": probe.unit,
+        "heartbeat": probe.heartbeat,
+        "verdict": decision.verdict,
+        "message": decision.message,
+        "progress_at": asked,
+        "state": decision.state._asdict(),
+    }
+    # Before the action: whatever happens meanwhile, this restart counts.
+    store.write(path, json.dumps(record))
+    folder = ""
+    if decision.action == "restart":
+        _limit(config.restart_timeout + 60)
+        folder = restart(config, decision)
+    announce(config, before, record, decision, folder)
+
+
+def decided(config: Config, state: State, asked: float | None) -> tuple[Decision, Probe, float | None]:
+    """Return the decision after as many looks as it needs, the last look, and when progress was last asked."""
+    probes: list[Probe] = []
+    while True:
+        probes.append(look.look(config))
+        # Each time anew: a playbook may have come in between.
+        pause = store.pause_text(store.active_pauses(store.read(config.pause_file), time.time()))
+        progress, asked = progress_when_due(config, probes[-1], asked)
+        decision = decide(Seen(tuple(probes), progress, pause), state, config.policy, time.monotonic())
+        if decision.action != "probe":
+            return decision, probes[-1], asked
+        time.sleep(config.probe_spacing)
+
+
+def progress_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
+    """Ask the database for progress every few minutes, as long as the scheduler is healthy."""
+    now = time.monotonic()
+    if probe.heartbeat != "fresh" or not config.progress_interval:
+        return None, asked
+    # Crontab starts each minute, give or take a second.
+    if asked is not None and 0 <= now - asked < config.progress_interval - 5:
+        return None, asked
+    return look.progress(config), now
+
+
+def restart(config: Config, decision: Decision) -> str:
+    """Collect evidence and restart; return the folder of the evidence."""
+    from airflow_watchdog import evidence
+
+    started = time.time()
+    name = f"{store.utc(started).replace(':', '')}-{decision.verdict}"
+    folder, secrets = evidence.collect(config, name, decision.message)
+    variables = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "WATCHDOG_UNIT": config.unit,
+        "WATCHDOG_REASON": decision.message,
+    }
+    code, said = look.run(config.restart_command, config.restart_timeout, variables)
+    evidence.add(folder, "restart.txt", said, secrets)
+    if code:
+        last = evidence.redacted(said, secrets).strip().splitlines()[-1:] or ["it said nothing"]
+        tell.journal("trouble", f"{config.restart_command[0]} ended with {code}: {last[0]}", config.unit)
+    return folder
+
+
+def announce(config: Config, before: dict[str, Any], record: dict[str, Any], decision: Decision, folder: str) -> None:
+    """Write down what changed, and tell what is worth it."""
+    paused = decision.verdict == "paused"
+    changed = (before.get("verdict"), before.get("state", {}).get("stalled")) != (
+        record["verdict"],
+        record["state"]["stalled"],
+    )
+    if changed or decision.tell or decision.action != "none":
+        entry = {"at": store.utc(record["at"]), "verdict": decision.verdict, "action": decision.action}
+        store.remember(config.history_file, {**entry, "message": decision.message, "evidence": folder})
+        tell.journal(decision.tell or "seen", f"{decision.verdict}: {decision.message}", config.unit)
+    if decision.tell:
+        tell.post(config, decision.tell, decision.message, folder)
+    if config.textfile:
+        try:
+            store.write(config.textfile, store.metrics(config.unit, record, paused))
+        except OSError:  # a full disk
+            return

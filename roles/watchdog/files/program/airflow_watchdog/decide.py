@@ -1,0 +1,213 @@
+"""What to do about what was seen: pure, no clock, no file, no process.
+
+All moments are seconds of the host's monotonic clock, so that a clock that jumps neither hurries nor holds a restart.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HOUR = 3600.0
+RUNNING = ("active", "missing")
+# systemd is at work by itself; whoever interferes makes it worse.
+CHANGING = ("activating", "deactivating", "reloading")
+# Restarting would not help, or would harm: only told.
+REPORTED = ("database down", "runs elsewhere", "not to be seen")
+# Nothing is wrong, or it is too early to tell.
+QUIET = ("not watched", "changing", "starting")
+
+
+class Probe(NamedTuple):
+    """One look at the service."""
+
+    unit: str  # systemd's ActiveState; "missing" where another manager has the service
+    uptime: float | None = None  # seconds since the unit became active
+    fenced: bool = False  # masked, or left alone by a failover
+    heartbeat: str = "unknown"  # fresh, stale or unknown
+    source: str = "nobody"  # who told the heartbeat: health page, database or jobs check
+    age: float | None = None  # of the heartbeat, in seconds, where the source tells it
+    database: str = "unknown"  # up, down or unknown; asked only when the health page is not content
+    elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
+
+
+class Progress(NamedTuple):
+    """Does work go on? Ages in seconds, None where there is no such task or DAG."""
+
+    scheduled: float | None = None  # the task that has been due, and not queued, for the longest time
+    queued: float | None = None  # the task that no worker has taken for the longest time
+    running: int = 0
+    parsed: float | None = None  # the last DAG that was parsed
+    elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
+
+
+class Seen(NamedTuple):
+    """All that one invocation has seen so far."""
+
+    probes: tuple[Probe, ...]
+    progress: Progress | None = None  # None when it was not asked
+    pause: str = ""  # who paused the watchdog, why and until when; empty when nobody did
+
+
+class Policy(NamedTuple):
+    """What the administrator wants; times in seconds."""
+
+    watched: bool = True  # false on a standby
+    strikes: int = 3
+    grace: float = 60
+    backoff: float = 60
+    max_restarts: int = 4
+    stall: float = 600
+    restart_when_stalled: bool = False
+    report_after: float = 120
+    max_mails: int = 6
+
+
+class State(NamedTuple):
+    """What is remembered from one invocation to the next, until the host boots."""
+
+    restarts: tuple[float, ...] = ()  # those of the last hour
+    total: int = 0  # all restarts
+    since: float | None = None  # when the trouble began that is not over yet
+    told: tuple[str, ...] = ()  # what was told about that trouble
+    mails: tuple[float, ...] = ()  # those of the last hour
+    stalled: str = ""  # why no work goes on although the scheduler is healthy
+
+
+class Decision(NamedTuple):
+    """What to do now."""
+
+    action: str  # none, probe (look again in a moment) or restart
+    verdict: str
+    message: str
+    state: State
+    tell: str = ""  # restarted, gave up, recovered, trouble or stalled: send a message
+
+
+def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
+    """Return what to do about what was seen."""
+    probe = seen.probes[-1]
+    verdict, message = judge(probe, policy)
+    state = _of_last_hour(state, now)
+    if verdict == "healthy":
+        state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
+        if not (state.stalled and _acts_on_stall(seen, policy)):
+            return _healthy(state, policy, now, message)
+        verdict, message = "stalled", state.stalled
+    if verdict in QUIET:
+        return Decision("none", verdict, message, state)
+    if seen.pause:
+        return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state)
+    state = state._replace(since=now if state.since is None else state.since)
+    if verdict in REPORTED:
+        return _told(Decision("none", verdict, message, state), policy, now, "trouble")
+    if verdict != "stalled" and _strikes(seen.probes, policy) < policy.strikes:
+        return Decision("probe", verdict, message, state)
+    return _restart(verdict, message, state, policy, now)
+
+
+def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
+    """Return the verdict on one look, and the reason as a sentence without its full stop."""
+    if not policy.watched:
+        return "not watched", "this host is the standby"
+    if probe.fenced:
+        return "not watched", "the unit is masked or fenced"
+    if probe.unit in CHANGING:
+        return "changing", f"the unit is {probe.unit}, systemd is at work"
+    if probe.unit in RUNNING and probe.heartbeat == "fresh":
+        return "healthy", f"the heartbeat is fresh ({probe.source})"
+    return _judge_sick(probe, policy)
+
+
+def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
+    if probe.elsewhere:
+        return "runs elsewhere", f"the scheduler runs on {', '.join(probe.elsewhere)}, two would queue tasks twice"
+    if probe.uptime is not None and probe.uptime < policy.grace:
+        return "starting", f"the unit is active for {probe.uptime:.0f} s, it gets {policy.grace:.0f} s to start"
+    if probe.database == "down":
+        return "database down", "the metadata database does not answer, a restart would not help"
+    if probe.unit not in RUNNING:
+        return "dead", f"the unit is {probe.unit}"
+    if probe.heartbeat == "stale":
+        age = "" if probe.age is None else f", {probe.age:.0f} s old"
+        return "hung", f"the unit is active and the heartbeat is stale ({probe.source}{age})"
+    return "not to be seen", "neither the health page nor the database nor airflow jobs check can be asked"
+
+
+def stall(progress: Progress, policy: Policy) -> str:
+    """Say what is wrong although the scheduler is healthy; empty when nothing is.
+
+    A task that waits while others run waits for a slot, which is nobody's fault.
+    """
+    if progress.elsewhere:
+        return f"a scheduler runs on {', '.join(progress.elsewhere)}, too, and both queue the same tasks"
+    if not progress.running and (progress.scheduled or 0) > policy.stall and not progress.queued:
+        return f"a task is due for {progress.scheduled:.0f} s, nothing runs and nothing is queued"
+    if not progress.running and (progress.queued or 0) > policy.stall:
+        return f"a task is queued for {progress.queued:.0f} s and nothing runs, no worker takes it"
+    if (progress.parsed or 0) > policy.stall:
+        return f"no DAG was parsed for {progress.parsed:.0f} s"
+    return ""
+
+
+def wait_before_restart(state: State, policy: Policy, now: float) -> float:
+    """Return the seconds until the next restart is allowed: each of an hour waits twice as long as the one before."""
+    if not state.restarts:
+        return 0
+    return max(0.0, state.restarts[-1] + policy.backoff * 2.0 ** (len(state.restarts) - 1) - now)
+
+
+def _acts_on_stall(seen: Seen, policy: Policy) -> bool:
+    """Say whether a stall is a reason to restart: as wanted, just seen, and not within the time that shows it."""
+    if not (policy.restart_when_stalled and seen.progress) or seen.progress.elsewhere:
+        return False
+    return (seen.probes[-1].uptime or 0) > policy.stall
+
+
+def _restart(verdict: str, message: str, state: State, policy: Policy, now: float) -> Decision:
+    if len(state.restarts) >= policy.max_restarts:
+        message = f"{message}; {len(state.restarts)} restarts within an hour did not help, so it is left alone"
+        return _told(Decision("none", "gave up", message, state), policy, now, "gave up")
+    wait = wait_before_restart(state, policy, now)
+    if wait:
+        return Decision("none", verdict, f"{message}; the next restart is due in {wait:.0f} s", state)
+    state = state._replace(restarts=(*state.restarts, now), total=state.total + 1)
+    return _told(Decision("restart", verdict, f"{message}; it is restarted", state), policy, now, "restarted")
+
+
+def _healthy(state: State, policy: Policy, now: float, message: str) -> Decision:
+    # A service that dies at every start is healthy for a moment, too.
+    if state.since is not None and (not state.restarts or now - state.restarts[-1] >= policy.grace):
+        message = f"{message}; the trouble of {now - state.since:.0f} s is over"
+        decision = Decision("none", "healthy", message, state._replace(since=None, told=()))
+        return _told(decision, policy, now, "recovered", remember=False) if state.told else decision
+    if state.stalled:
+        return _told(Decision("none", "stalled", state.stalled, state), policy, now, "stalled")
+    return Decision(
+        "none", "healthy", message, state._replace(told=tuple(each for each in state.told if each != "stalled"))
+    )
+
+
+def _told(decision: Decision, policy: Policy, now: float, kind: str, remember: bool = True) -> Decision:
+    """Return a decision that is also told: once in each trouble, and never more messages an hour than allowed."""
+    state = decision.state
+    early = kind == "trouble" and now - (state.since or 0) < policy.report_after
+    if early or kind in state.told or len(state.mails) >= policy.max_mails:
+        return decision
+    told = (*state.told, kind) if remember else state.told
+    return decision._replace(tell=kind, state=state._replace(told=told, mails=(*state.mails, now)))
+
+
+def _strikes(probes: tuple[Probe, ...], policy: Policy) -> int:
+    count = 0
+    for probe in reversed(probes):
+        if judge(probe, policy)[0] not in ("dead", "hung"):
+            break
+        count += 1
+    return count
+
+
+def _of_last_hour(state: State, now: float) -> State:
+    return state._replace(
+        restarts=tuple(moment for moment in state.restarts if now - moment < HOUR),
+        mails=tuple(moment for moment in state.mails if now - moment < HOUR),
+    )

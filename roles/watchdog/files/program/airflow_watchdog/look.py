@@ -1,0 +1,168 @@
+"""Look at the service and at its heartbeat, the cheapest way first."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from typing import Any
+
+from airflow_watchdog.config import Config
+from airflow_watchdog.decide import Probe, Progress
+
+FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
+PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,MainPID"
+QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
+DATABASE_TIMEOUT = 15.0  # seconds; connecting alone may take five
+JOBS_TIMEOUT = 30.0
+
+
+def look(config: Config) -> Probe:
+    """Return one look at the service."""
+    unit = shown(config)
+    monotonic = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    state = unit.get("ActiveState", "missing") if unit.get("LoadState") != "not-found" else "missing"
+    probe = Probe(
+        unit=state,
+        uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
+        fenced=unit.get("LoadState") == "masked" or FENCE in unit.get("DropInPaths", ""),
+    )
+    if probe.fenced or not config.policy.watched:
+        return probe
+    if state in ("active", "missing"):
+        page = health_page(config.health_url, config.probe_timeout)
+        if page == "fresh":
+            return probe._replace(heartbeat="fresh", source="health page")
+        probe = probe._replace(heartbeat=page, source="health page")
+    return asked_further(config, probe)
+
+
+def asked_further(config: Config, probe: Probe) -> Probe:
+    """Return the probe with what the database knows, or airflow jobs check when nobody else can be asked."""
+    answer = ask_database(config)
+    here = socket.gethostname()
+    if answer.get("database") == "up":
+        age = min((age for host, age in answer["heartbeats"].items() if is_same(host, here)), default=None)
+        probe = probe._replace(database="up", elsewhere=elsewhere(answer, here, config.heartbeat), age=age)
+        if probe.heartbeat == "unknown":
+            fresh = age is not None and age < config.heartbeat
+            return probe._replace(heartbeat="fresh" if fresh else "stale", source="database")
+        return probe
+    probe = probe._replace(database=answer.get("database", "unknown"))
+    if probe.heartbeat == "unknown" and probe.database == "unknown" and probe.unit in ("active", "missing"):
+        return probe._replace(heartbeat=jobs_check(config, here), source="airflow jobs check")
+    return probe
+
+
+def is_same(one: str, other: str) -> bool:
+    """Say whether two names are those of one host, with or without its domain."""
+    return one.partition(".")[0] == other.partition(".")[0]
+
+
+def elsewhere(answer: dict[str, Any], here: str, threshold: float) -> tuple[str, ...]:
+    """Return the other hosts whose scheduler has a fresh heartbeat."""
+    ages = answer["heartbeats"].items()
+    return tuple(sorted(host for host, age in ages if not is_same(host, here) and age < threshold))
+
+
+def shown(config: Config) -> dict[str, str]:
+    """Return what systemd knows about the unit."""
+    command = ["systemctl", "show", f"--property={PROPERTIES}", config.unit]
+    code, text = run(command, config.probe_timeout * 2)
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if code == 0 else {}
+
+
+def health_page(url: str, timeout: float) -> str:
+    """Return fresh or stale as the scheduler's own page has it, unknown when it does not answer.
+
+    By hand: importing an HTTP client costs more than all the rest of a check.
+    """
+    address, _, path = url.partition("://")[2].partition("/")
+    host, _, port = address.partition(":")
+    try:
+        with socket.create_connection((host, int(port or 80)), timeout) as connection:
+            connection.settimeout(timeout)
+            connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            return health_of(connection.recv(64))
+    except (OSError, ValueError):
+        return "unknown"
+
+
+def health_of(first_line: bytes) -> str:
+    """Return what the status code of the answer says."""
+    words = first_line.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/"):
+        return "unknown"
+    return {b"200": "fresh", b"503": "stale"}.get(words[1], "unknown")
+
+
+def progress(config: Config) -> Progress | None:
+    """Ask the database whether work goes on; None when it cannot be asked."""
+    answer = ask_database(config)
+    if answer.get("database") != "up":
+        return None
+    return Progress(**answer["progress"], elsewhere=elsewhere(answer, socket.gethostname(), config.heartbeat))
+
+
+def ask_database(config: Config) -> dict[str, Any]:
+    """Return the answer of queries.py, empty when it cannot run; it needs Airflow's own Python, for the driver."""
+    code, text = run([f"{config.home}/venv/bin/python", "-I", QUERIES, f"{config.home}/airflow.cfg"], DATABASE_TIMEOUT)
+    try:
+        return dict(json.loads(text)) if code == 0 else {}
+    except ValueError:
+        return {}
+
+
+def jobs_check(config: Config, here: str) -> str:
+    """Return the heartbeat as Airflow's own command sees it, the dearest way."""
+    command = [f"{config.home}/venv/bin/airflow", "jobs", "check", "--job-type", "SchedulerJob", "--hostname", here]
+    code = run(command, JOBS_TIMEOUT, environment(config))[0]
+    return {0: "fresh", 1: "stale"}.get(code, "unknown")
+
+
+def environment(config: Config) -> dict[str, str]:
+    """Return the environment of Airflow's commands."""
+    values = {"PATH": os.environ.get("PATH", os.defpath), "HOME": config.home, "LANG": "C.UTF-8"}
+    try:
+        with open(config.environment_file, encoding="utf-8") as file:
+            pairs = [line.strip().split("=", 1) for line in file if "=" in line and not line.startswith("#")]
+    except OSError:
+        return values
+    return {**values, **{key: value.strip("'\"") for key, value in pairs}}
+
+
+def run(command: list[str], timeout: float, variables: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a command and return its exit code and what it said; -1 when it cannot run or takes too long.
+
+    The command gets a session of its own, so that its children end with it.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return -1, f"{command[0]}: {error.strerror}"
+    try:
+        said = process.communicate(timeout=timeout)[0]
+    except BaseException as error:  # the time limit of the whole check ends the command, too
+        end(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            return -1, f"{command[0]} took more than {timeout:.0f} s"
+        raise
+    return process.returncode, said.decode(errors="replace")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and its children; one that root runs cannot be ended, and is not waited for."""
+    try:
+        os.killpg(process.pid, 9)
+        process.wait(1)
+    except (OSError, subprocess.TimeoutExpired):
+        pass

@@ -1,0 +1,88 @@
+"""Send the messages of the outbox by mail and webhook."""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import socket
+import ssl
+import time
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from airflow_watchdog import airflow_cfg, store, tell
+from airflow_watchdog.config import Config
+
+TIMEOUT = 15.0  # seconds for each server
+
+
+def send(config: Config, path: str) -> None:
+    """Send one message on the ways that are still open, and forget it when none is left or it is too old."""
+    content = store.read(path)
+    if content and content["expires"] > time.time():
+        for way in list(content["ways"]):
+            problem = {"mail": mail, "webhook": webhook}[way](config, content)
+            if problem:
+                tell.journal("seen", f"the {way} '{content['subject']}' could not be sent: {problem}", config.unit)
+            else:
+                content["ways"].remove(way)
+        if content["ways"]:
+            store.write(path, json.dumps(content))
+            return
+    os.unlink(path)
+
+
+def letter(content: dict[str, Any], sender: str, receivers: list[str]) -> EmailMessage:
+    """Return the mail for a message."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(receivers), f"[airflow] {content['subject']}"
+    evidence = f"\nWhat it looked like before: {content['evidence']}" if content["evidence"] else ""
+    mail.set_content(
+        f"{content['message']}.\n\nHost: {content['host']}\nUnit: {content['unit']}\n"
+        f"Time: {content['at']}{evidence}\n\n"
+        "More: watchdog status, on that host. To hold the watchdog: watchdog pause --reason WHY --minutes N.\n"
+    )
+    return mail
+
+
+def mail(config: Config, content: dict[str, Any]) -> str:
+    """Send a mail through the server of airflow.cfg; return what went wrong."""
+    smtp = airflow_cfg.read(config.home).get("smtp", {})
+    sender = smtp.get("smtp_mail_from", f"airflow@{socket.gethostname()}")
+    try:
+        with connected(smtp) as connection:
+            if smtp.get("smtp_user") and smtp.get("smtp_password"):
+                connection.login(smtp["smtp_user"], smtp["smtp_password"])
+            connection.send_message(letter(content, sender, config.mail_to))
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        # Only its kind: the text of the error may repeat what the server said about the login.
+        return f"{smtp.get('smtp_host', 'localhost')} {type(error).__name__}"
+    return ""
+
+
+def connected(smtp: dict[str, str]) -> smtplib.SMTP:
+    """Return a connection to the mail server, encrypted as airflow.cfg wants it; certificates are verified."""
+    server, port = smtp.get("smtp_host", "localhost"), int(smtp.get("smtp_port", "25"))
+    context = ssl.create_default_context()
+    if smtp.get("smtp_ssl", "false").lower() == "true":
+        return smtplib.SMTP_SSL(server, port, timeout=TIMEOUT, context=context)
+    connection = smtplib.SMTP(server, port, timeout=TIMEOUT)
+    if smtp.get("smtp_starttls", "true").lower() == "true":
+        connection.starttls(context=context)
+    return connection
+
+
+def webhook(config: Config, content: dict[str, Any]) -> str:
+    """Post the message as JSON; return what went wrong."""
+    body = {key: value for key, value in content.items() if key not in ("ways", "expires")}
+    try:
+        url = Path(config.webhook_file).read_text(encoding="utf-8").strip()
+        request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urlopen(request, timeout=TIMEOUT):
+            return ""
+    except (URLError, OSError, ValueError) as error:
+        return type(error).__name__

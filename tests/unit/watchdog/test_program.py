@@ -1,0 +1,320 @@
+"""The parts around the decision: what is read, kept, hidden and sent."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_watchdog import airflow_cfg, look, people, queries, send, store, tell
+from airflow_watchdog.config import Config, ConfigError, load
+from airflow_watchdog.decide import Policy, State
+from airflow_watchdog.evidence import prune, redacted
+
+PROGRAM = Path(__file__).parents[3] / "roles/watchdog/files/program"
+
+
+def config(folder: Path, **changes: Any) -> Config:
+    """Return a configuration whose files lie in a folder."""
+    (folder / "outbox").mkdir(exist_ok=True)
+    values: dict[str, Any] = {
+        "unit": "airflow-scheduler.service",
+        "home": str(folder),
+        "environment_file": str(folder / "airflow.env"),
+        "health_url": "http://localhost:1/health",
+        "restart_command": ["true"],
+        "pause_file": str(folder / "pause.json"),
+        "history_file": str(folder / "history.jsonl"),
+        "evidence_folder": str(folder / "evidence"),
+        "textfile": "",
+        "run_folder": str(folder),
+        "mail_to": [],
+        "webhook_file": "",
+        "probe_spacing": 0,
+        "probe_timeout": 0.5,
+        "time_limit": 5,
+        "restart_timeout": 5,
+        "progress_interval": 0,
+        "heartbeat": 30,
+        "evidence_keep": 2,
+        "policy": Policy(),
+    }
+    return Config(**{**values, **changes})
+
+
+def run(folder: Path, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program as it is installed."""
+    settings = config(folder, **changes)
+    file = folder / "watchdog.json"
+    file.write_text(json.dumps({**settings._asdict(), "policy": settings.policy._asdict()}))
+    command = [sys.executable, "-I", "-S", str(PROGRAM), *arguments]
+    return subprocess.run(
+        command,
+        env={"WATCHDOG_CONFIG": str(file), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_pause_status_and_resume(tmp_path: Path) -> None:
+    assert run(tmp_path, "pause", "--owner", "admin", "--reason", "an upgrade", "--minutes", "5").returncode == 0
+    shown = run(tmp_path, "status").stdout
+    assert "not looked at since this host was booted" in shown
+    assert "paused by admin until" in shown and "(an upgrade)" in shown
+    assert "still" in run(tmp_path, "resume", "--owner", "somebody").stdout
+    assert run(tmp_path, "resume").stdout == "The watchdog acts.\n"
+    assert not (tmp_path / "pause.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["pause"], "--reason", id="no reason"),
+        pytest.param(["pause", "--reason", "x", "--minutes", "0"], "0 is not between 0 and 10080", id="no time"),
+        pytest.param(["pause", "--reason", "x", "--minutes", "long"], "long", id="no number"),
+        pytest.param(["stop"], "invalid choice", id="no such command"),
+    ],
+)
+def test_bad_input_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"policy": {"unknown": 1}}'])
+def test_a_broken_configuration_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "watchdog.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"cannot be used .*; run site.yml --tags watchdog"):
+        load(str(tmp_path / "watchdog.json"))
+
+
+def test_state_survives_a_round_trip_and_a_boot_begins_anew() -> None:
+    state = State(restarts=(1.0, 2.0), total=7, since=3.0, told=("restarted",), mails=(1.5,), stalled="no work")
+    assert store.state_of(json.loads(json.dumps({"state": state._asdict()}))) == state
+    assert store.state_of(None) == State()
+
+
+def test_pauses_expire_and_each_owner_has_one() -> None:
+    pauses = store.with_pause([], "admin", "a", now=100, seconds=60)
+    pauses = store.with_pause(pauses, "playbook", "b", now=110, seconds=10)
+    pauses = store.with_pause(pauses, "admin", "c", now=115, seconds=60)
+    assert [(each["owner"], each["reason"]) for each in pauses] == [("playbook", "b"), ("admin", "c")]
+    assert [each["owner"] for each in store.active_pauses(pauses, 120)] == ["admin"]
+    assert store.without_pause(pauses, "playbook", 116) == pauses[1:]
+    assert store.without_pause(pauses, None, 116) == []
+    assert store.pause_text(pauses[1:]) == "paused by admin until 1970-01-01T00:02:55Z (c)"
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ({"owner": "a", "reason": "b", "expires": "2099-01-01T00:00:00Z"}, True),
+        ([{"owner": "a", "reason": "b", "expires": "2001-01-01T00:00:00Z"}], False),
+        ([{"owner": "a"}], False),
+        (["a"], False),
+        ("a", False),
+        (None, False),
+    ],
+)
+def test_a_pause_file_written_by_hand(content: object, held: bool) -> None:
+    assert bool(store.active_pauses(content, time.time())) is held
+
+
+def test_the_scheduler_of_another_host_is_seen_and_this_one_s_is_none_under_its_longer_name() -> None:
+    answer = {"heartbeats": {"mn02p.example.com": 1.0, "dn01p": 2.0, "mn01p": 500.0}}
+    assert look.elsewhere(answer, "mn02p", 30) == ("dn01p",)
+
+
+def test_only_one_holds_the_lock(tmp_path: Path) -> None:
+    with store.alone(str(tmp_path / "lock")) as first, store.alone(str(tmp_path / "lock")) as second:
+        assert (first, second) == (True, False)
+    with store.alone(str(tmp_path / "lock")) as again:
+        assert again
+
+
+def test_the_history_keeps_its_newest_lines_and_survives_half_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"at": "half')
+    assert store.history(str(path)) == []
+    path.write_text("")
+    for number in range(store.HISTORY_LINES + 1):
+        store.remember(str(path), {"at": number})
+    kept = store.history(str(path))
+    assert (len(kept), kept[-1]) == (store.HISTORY_LINES // 2, {"at": store.HISTORY_LINES})
+
+
+def test_metrics() -> None:
+    record = {"verdict": "gave up", "at": 12.5, "state": State(restarts=(1.0,), total=3)._asdict()}
+    lines = store.metrics("airflow-scheduler.service", record, paused=False).splitlines()
+    assert 'airflow_watchdog_restarts_total{unit="airflow-scheduler.service"} 3' in lines
+    assert 'airflow_watchdog_gave_up{unit="airflow-scheduler.service"} 1' in lines
+    assert "# TYPE airflow_watchdog_restarts_total counter" in lines
+
+
+@pytest.mark.parametrize(
+    ("line", "heartbeat"),
+    [
+        (b"HTTP/1.0 200 OK\r\n", "fresh"),
+        (b"HTTP/1.0 503 Service Unavailable\r\n", "stale"),
+        (b"HTTP/1.0 404 Not Found\r\n", "unknown"),
+        (b"SSH-2.0-OpenSSH\r\n", "unknown"),
+        (b"", "unknown"),
+    ],
+)
+def test_health_of(line: bytes, heartbeat: str) -> None:
+    assert look.health_of(line) == heartbeat
+
+
+def test_a_page_that_never_answers_is_not_waited_for() -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        start = time.monotonic()
+        assert look.health_page(f"http://127.0.0.1:{server.server_address[1]}/health", 0.2) == "unknown"
+    assert time.monotonic() - start < 5
+
+
+def test_a_command_that_hangs_is_ended_with_its_children() -> None:
+    assert look.run(["sh", "-c", "sleep 987 & wait"], 0.3)[0] == -1
+    assert subprocess.run(["pgrep", "-fx", "sleep 987"], check=False, capture_output=True).returncode == 1
+    assert look.run(["/nonexistent"], 1) == (-1, "/nonexistent: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "user", "password", "database"),
+    [
+        (
+            "mysql+mysqldb://airflow:p%40s%2Fs@mn01p:3307/airflow?charset=utf8mb4",
+            "mn01p",
+            "airflow",
+            "p@s/s",
+            "airflow",
+        ),
+        ("mysql://a@10.0.0.1/b", "10.0.0.1", "a", "", "b"),
+    ],
+)
+def test_login(url: str, host: str, user: str, password: str, database: str) -> None:
+    found = queries.login(url)
+    assert [found[key] for key in ("host", "user", "password", "database")] == [host, user, password, database]
+
+
+@pytest.mark.parametrize("url", ["sqlite:////tmp/airflow.db", "postgresql://a:b@c/d", ""])
+def test_a_database_that_is_no_mariadb_is_not_asked(url: str) -> None:
+    with pytest.raises(ValueError, match="MariaDB"):
+        queries.login(url)
+
+
+CFG = """\
+[database]
+sql_alchemy_conn = mysql://airflow:db%%40secret@mn01p/airflow
+[core]
+fernet_key = fernet-marker
+[smtp]
+smtp_host = {host}
+smtp_port = {port}
+smtp_starttls = False
+smtp_mail_from = airflow@example.com
+"""
+
+
+def test_secrets_of_airflow_cfg(tmp_path: Path) -> None:
+    (tmp_path / "airflow.cfg").write_text(CFG.format(host="mn01p", port=25))
+    found = airflow_cfg.secrets_of(airflow_cfg.read(str(tmp_path)))
+    assert {"db%40secret", "db@secret", "fernet-marker", "mysql://airflow:db%40secret@mn01p/airflow"} <= set(found)
+    assert airflow_cfg.read(str(tmp_path / "nothing")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("the key is fernet-marker.", "the key is ********."),
+        ("amqp://airflow:brokersecret@mn01p:5672/x", "amqp://airflow:********@mn01p:5672/x"),
+        ("password=hunter2 next", "password=******** next"),
+        ("{'smtp_password': 'hunter2', 'a': 1}", "{'smtp_password': '********', 'a': 1}"),
+        ("SECRET_KEY: abc", "SECRET_KEY: ********"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_redacted(text: str, hidden: str) -> None:
+    assert redacted(text, ["fernet-marker"]) == hidden
+
+
+def test_only_the_newest_evidence_is_kept(tmp_path: Path) -> None:
+    for name in ("2026-01-01", "2026-01-03", "2026-01-02"):
+        (tmp_path / name).mkdir()
+    prune(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-01-02", "2026-01-03"]
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Takes messages."""
+
+    taken: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        Hook.taken.append(json.loads(self.rfile.read(length)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Be quiet."""
+
+
+@contextmanager
+def hook() -> Iterator[str]:
+    """Serve a webhook."""
+    Hook.taken = []
+    with http.server.HTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_message_stays_until_every_way_worked(tmp_path: Path) -> None:
+    (tmp_path / "airflow.cfg").write_text(CFG.format(host="127.0.0.1", port=1))  # nobody listens there
+    with hook() as url:
+        (tmp_path / "webhook").write_text(f"{url}\n")
+        settings = config(tmp_path, mail_to=["admin@example.com"], webhook_file=str(tmp_path / "webhook"))
+        tell.post(settings, "restarted", "the unit is failed; it is restarted", "/evidence")
+        tell.deliver(settings)
+        tell.deliver(settings)
+    ((message,), (waiting,)) = Hook.taken, (tmp_path / "outbox").iterdir()
+    assert (message["kind"], message["unit"]) == ("restarted", "airflow-scheduler.service")
+    assert json.loads(waiting.read_text())["ways"] == ["mail"]
+
+
+def test_a_message_that_is_too_old_is_forgotten(tmp_path: Path) -> None:
+    settings = config(tmp_path, mail_to=["admin@example.com"])
+    (tmp_path / "outbox/1.json").write_text(json.dumps({"expires": 1, "ways": ["mail"], "subject": "x"}))
+    (tmp_path / "outbox/2.json").write_text("half of it")
+    tell.deliver(settings)
+    assert not list((tmp_path / "outbox").iterdir())
+
+
+def test_the_letter_says_what_happened_and_what_to_type() -> None:
+    content = {"subject": "airflow-scheduler on mn02p was restarted", "message": "the unit is failed; it is restarted"}
+    content |= {"host": "mn02p", "unit": "airflow-scheduler.service", "at": "2026-03-14T09:26:53Z", "evidence": "/e"}
+    letter = send.letter(content, "airflow@example.com", ["a@example.com", "b@example.com"])
+    assert letter["Subject"] == "[airflow] airflow-scheduler on mn02p was restarted"
+    assert letter["To"] == "a@example.com, b@example.com"
+    assert "the unit is failed; it is restarted." in letter.get_content()
+    assert "What it looked like before: /e" in letter.get_content()
+    assert "watchdog status" in letter.get_content()
+
+
+def test_the_owner_of_a_pause_is_the_person_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "mbsadmin")
+    assert people.caller() == "mbsadmin"
