@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,51 +15,17 @@ from selenium.webdriver.common.by import By
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
+from tests.integration.day2_dag import HOME, WORKER, planted, running
 
 ARTIFACTS = REPOSITORY / "artifacts"
-HOME = "/usr/hmg/2.2.1.0-552/airflow"
-FILE = f"{HOME}/dags/day2_test.py"
-WORKER = "dn01p"
 MARK = f"mark-{secrets.token_hex(4)}"
-# One run fails or not as its conf says; its tasks run on one worker.
-DAG = f"""
-from datetime import datetime, timezone
-from airflow import DAG
-from airflow.operators.bash import BashOperator
-from airflow.operators.empty import EmptyOperator
-start = datetime(2024, 1, 1, tzinfo=timezone.utc)
-with DAG("day2_test", schedule=None, start_date=start, is_paused_upon_creation=False):
-    first = BashOperator(
-        task_id="first", queue="{WORKER}",
-        bash_command="echo message $message; sleep $seconds; exit $code",
-        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "seconds", "code")}},
-        append_env=True,
-    )
-    first >> EmptyOperator(task_id="second") >> EmptyOperator(task_id="third")
-with DAG("day2_paused", schedule=None, start_date=start, is_paused_upon_creation=True):
-    EmptyOperator(task_id="only")
-"""
-FORGET = """
-from airflow.api.common.delete_dag import delete_dag
-delete_dag("day2_test"), delete_dag("day2_paused")
-"""
-# At once; the scheduler would find the file within half a minute.
-REGISTER = f"from airflow.models import DagBag; DagBag('{FILE}', include_examples=False).sync_to_db()"
 
 
 @pytest.fixture(scope="module")
 def dag(cluster: Cluster) -> Iterator[str]:
-    """Put the DAGs of this module on the scheduler and on one worker; return the id of the first."""
-    hosts = (cluster.scheduler, WORKER)
-    try:
-        for host in hosts:
-            cluster.ssh(host, f"printf %s {shlex.quote(DAG)} | sudo -u airflow tee {FILE} && sudo chmod 640 {FILE}")
-        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=REGISTER)
-        yield "day2_test"
-    finally:
-        for host in hosts:
-            cluster.ssh(host, f"sudo rm -f {FILE}")
-        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=FORGET)
+    """Have DAGs for this module; return the id of the first."""
+    with planted(cluster) as name:
+        yield name
 
 
 def play(cluster: Cluster, name: str, variables: dict[str, object], *args: str, fails: bool = False) -> str:
@@ -197,11 +162,11 @@ def restart(cluster: Cluster, fails: bool = False, **values: object) -> str:
 def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -> None:
     trigger(cluster, {"seconds": 15})
     run, before = runs(cluster)[-1], worker_start(cluster)
-    until(lambda: states(cluster, run).get("first") == "running")
+    until(lambda: running(cluster, run))
     said = restart(cluster, fails=True, airflow_services_drain_timeout=1)
     assert f"day2_test.first of run {run} still ran after 1 s" in " ".join(said.split())
     assert worker_start(cluster) == before
-    assert states(cluster, run)["first"] == "running", "the task ended too early: proves nothing"
+    assert running(cluster, run), "the task ended too early: proves nothing"
     restart(cluster)
     assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "success"}
     query = (
@@ -213,7 +178,7 @@ def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -
 
 
 @pytest.fixture
-def planted(cluster: Cluster) -> Iterator[None]:
+def stray(cluster: Cluster) -> Iterator[None]:
     """Let one worker differ from the others in one thing that no other test reads."""
     home = "$(getent passwd airflow | cut -d: -f6)/airflow"
     cluster.ssh(WORKER, f"sudo -u airflow mkdir {home} && sudo -u airflow touch {home}/airflow.cfg")
@@ -228,7 +193,7 @@ def test_no_drift_on_a_healthy_cluster(cluster: Cluster) -> None:
 
 
 def test_a_planted_difference_is_found_and_readable_in_a_browser(
-    cluster: Cluster, planted: None, browser: webdriver.Chrome, tmp_path: Path
+    cluster: Cluster, stray: None, browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     page, data = tmp_path / "drift.html", tmp_path / "drift.json"
     files: dict[str, object] = {"drift_html": str(page), "drift_json": str(data)}
