@@ -11,7 +11,7 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.integration.day2_dag import WORKER, planted, running
+from tests.integration.day2 import WORKER, planted, running
 
 WORKERS = ("dn01p", "dn02p", "dn03p")
 DROP_IN = "/etc/systemd/system/airflow-worker.service.d"

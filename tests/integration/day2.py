@@ -1,7 +1,8 @@
-"""DAGs that behave as the conf of a run says, put on a running cluster for a test."""
+"""What the tests of a day's work share: a playbook's output, and DAGs that behave as the conf of a run says."""
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,3 +56,10 @@ def planted(cluster: Cluster) -> Iterator[str]:
 def running(cluster: Cluster, run: str) -> bool:
     """Say whether the first task of a run runs."""
     return any(task.task == "first" and task.state == "running" for task in cluster.tasks(run))
+
+
+def play(cluster: Cluster, name: str, variables: dict[str, object], *args: str, fails: bool = False) -> str:
+    """Run a playbook and return its output; it must end as expected."""
+    run = cluster.playbook(f"playbooks/{name}.yml", "-e", json.dumps(variables), *args, check=False)
+    assert bool(run.returncode) == fails, run.stdout + run.stderr
+    return run.stdout + run.stderr
