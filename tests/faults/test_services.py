@@ -1,10 +1,17 @@
-"""A worker that does not come back: the run ends before the next batch goes down, and the repeat heals."""
+"""A worker that does not come back: the run ends before the next batch goes down, and the repeat heals. A drain that is
+killed is seen, and undone."""
 
+import os
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from lab.airflow_cluster import Cluster
+from lab.settings import REPOSITORY
+from tests.integration.day2 import WORKER, planted, running
 
 WORKERS = ("dn01p", "dn02p", "dn03p")
 DROP_IN = "/etc/systemd/system/airflow-worker.service.d"
@@ -42,3 +49,30 @@ def test_the_repeat_restarts_all_workers(cluster: Cluster) -> None:
     cluster.playbook("playbooks/restart.yml", "-e", ONE_BY_ONE.replace("timeout: 15", "timeout: 120"))
     after = processes(cluster)
     assert all(after[host] not in ("0", before[host]) for host in WORKERS)
+
+
+def test_a_worker_that_a_killed_run_left_drained_takes_tasks_again(cluster: Cluster) -> None:
+    with planted(cluster) as dag:
+        cluster.trigger((dag, "held", {"seconds": 20}))
+        until = time.monotonic() + 60
+        while not running(cluster, "held"):
+            assert time.monotonic() < until
+            time.sleep(0.5)
+        before = processes(cluster)
+        run = subprocess.Popen(
+            ["ansible-playbook", "playbooks/restart.yml", "-l", WORKER], cwd=REPOSITORY, start_new_session=True
+        )
+        drained = "sudo test -e /run/airflow-worker-drained"
+        while cluster.ssh(WORKER, drained, check=False).returncode:
+            assert time.monotonic() < until
+            time.sleep(0.5)
+        time.sleep(5)  # the worker was told, and its task still runs
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        assert running(cluster, "held"), "the task ended too early: proves nothing"
+        assert "drained, it takes no tasks" in cluster.playbook("playbooks/status.yml", check=False).stdout
+        cluster.playbook("playbooks/start.yml")
+        assert processes(cluster) == before
+        assert cluster.wait([(dag, "held")]) == {(dag, "held"): "success"}
+    assert "drained" not in cluster.playbook("playbooks/status.yml").stdout
+    cluster.playbook("playbooks/check.yml", "-l", WORKER)

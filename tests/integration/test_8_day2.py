@@ -1,73 +1,26 @@
-"""The playbooks of a day's work on the built cluster: trigger, clear, owners, drain, drift."""
+"""The playbooks of a day's work on the built cluster: trigger, clear, owners, drain."""
 
 from __future__ import annotations
 
 import json
 import re
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
 
 from lab.airflow_cluster import Cluster
-from lab.settings import REPOSITORY
+from tests.integration.day2 import HOME, WORKER, planted, play, running
 
-ARTIFACTS = REPOSITORY / "artifacts"
-HOME = "/usr/hmg/2.2.1.0-552/airflow"
-FILE = f"{HOME}/dags/day2_test.py"
-WORKER = "dn01p"
 MARK = f"mark-{secrets.token_hex(4)}"
-# One run fails or not as its conf says; its tasks run on one worker.
-DAG = f"""
-from datetime import datetime, timezone
-from airflow import DAG
-from airflow.operators.bash import BashOperator
-from airflow.operators.empty import EmptyOperator
-start = datetime(2024, 1, 1, tzinfo=timezone.utc)
-with DAG("day2_test", schedule=None, start_date=start, is_paused_upon_creation=False):
-    first = BashOperator(
-        task_id="first", queue="{WORKER}",
-        bash_command="echo message $message; sleep $seconds; exit $code",
-        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "seconds", "code")}},
-        append_env=True,
-    )
-    first >> EmptyOperator(task_id="second") >> EmptyOperator(task_id="third")
-with DAG("day2_paused", schedule=None, start_date=start, is_paused_upon_creation=True):
-    EmptyOperator(task_id="only")
-"""
-FORGET = """
-from airflow.api.common.delete_dag import delete_dag
-delete_dag("day2_test"), delete_dag("day2_paused")
-"""
-# At once; the scheduler would find the file within half a minute.
-REGISTER = f"from airflow.models import DagBag; DagBag('{FILE}', include_examples=False).sync_to_db()"
 
 
 @pytest.fixture(scope="module")
 def dag(cluster: Cluster) -> Iterator[str]:
-    """Put the DAGs of this module on the scheduler and on one worker; return the id of the first."""
-    hosts = (cluster.scheduler, WORKER)
-    try:
-        for host in hosts:
-            cluster.ssh(host, f"printf %s {shlex.quote(DAG)} | sudo -u airflow tee {FILE} && sudo chmod 640 {FILE}")
-        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=REGISTER)
-        yield "day2_test"
-    finally:
-        for host in hosts:
-            cluster.ssh(host, f"sudo rm -f {FILE}")
-        cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=FORGET)
-
-
-def play(cluster: Cluster, name: str, variables: dict[str, object], *args: str, fails: bool = False) -> str:
-    """Run a playbook and return its output; it must end as expected."""
-    run = cluster.playbook(f"playbooks/{name}.yml", "-e", json.dumps(variables), *args, check=False)
-    assert bool(run.returncode) == fails, run.stdout + run.stderr
-    return run.stdout + run.stderr
+    """Have DAGs for this module; return the id of the first."""
+    with planted(cluster) as name:
+        yield name
 
 
 def trigger(cluster: Cluster, conf: object, *args: str, fails: bool = False, **values: object) -> str:
@@ -197,11 +150,11 @@ def restart(cluster: Cluster, fails: bool = False, **values: object) -> str:
 def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -> None:
     trigger(cluster, {"seconds": 15})
     run, before = runs(cluster)[-1], worker_start(cluster)
-    until(lambda: states(cluster, run).get("first") == "running")
+    until(lambda: running(cluster, run))
     said = restart(cluster, fails=True, airflow_services_drain_timeout=1)
     assert f"day2_test.first of run {run} still ran after 1 s" in " ".join(said.split())
     assert worker_start(cluster) == before
-    assert states(cluster, run)["first"] == "running", "the task ended too early: proves nothing"
+    assert running(cluster, run), "the task ended too early: proves nothing"
     restart(cluster)
     assert cluster.wait([("day2_test", run)]) == {("day2_test", run): "success"}
     query = (
@@ -210,60 +163,3 @@ def test_a_worker_restarts_when_its_task_has_ended(cluster: Cluster, dag: str) -
     ((tries, ended),) = cluster.sql(query)
     assert tries == "1"
     assert worker_start(cluster) >= int(float(ended))
-
-
-@pytest.fixture
-def planted(cluster: Cluster) -> Iterator[None]:
-    """Let one worker differ from the others in one thing that no other test reads."""
-    home = "$(getent passwd airflow | cut -d: -f6)/airflow"
-    cluster.ssh(WORKER, f"sudo -u airflow mkdir {home} && sudo -u airflow touch {home}/airflow.cfg")
-    yield
-    cluster.ssh(WORKER, f"sudo rm -r {home}")
-
-
-def test_no_drift_on_a_healthy_cluster(cluster: Cluster) -> None:
-    said = play(cluster, "drift", {"drift_fail_on": "warning"}, "-l", f"{cluster.scheduler},{WORKER}")
-    assert re.search(rf"{WORKER}( +ok){{9}}", said), said
-    assert "changed=1" not in said
-
-
-def test_a_planted_difference_is_found_and_readable_in_a_browser(
-    cluster: Cluster, planted: None, browser: webdriver.Chrome, tmp_path: Path
-) -> None:
-    page, data = tmp_path / "drift.html", tmp_path / "drift.json"
-    files: dict[str, object] = {"drift_html": str(page), "drift_json": str(data)}
-    said = play(cluster, "drift", files, "-l", f"{cluster.scheduler},{WORKER}", fails=True)
-    assert "the worst of it of severity warning" in " ".join(said.split())
-    report = json.loads(data.read_text())
-    assert report["worst"] == "warning"
-    bad = {(host, check) for host, cells in report["hosts"].items() for check in cells if cells[check]["details"]}
-    assert bad == {(WORKER, "stray")}
-    secrets_of_the_cluster = [value for value in cluster.secrets().values() if isinstance(value, str)]
-    assert not any(
-        value in text for value in secrets_of_the_cluster for text in (said, page.read_text(), data.read_text())
-    )
-    assert "http" not in page.read_text(), "the page needs something from elsewhere"
-    browser.get(page.as_uri())
-    looks = {(width, scheme): look(browser, width, scheme) for width in (390, 1300) for scheme in ("light", "dark")}
-    for (width, scheme), (needed, background, seen) in looks.items():
-        assert needed <= width, f"{width} {scheme}: the page is wider than the window"
-        assert "airflow/airflow.cfg would be taken" in seen
-        assert background == looks[1300, scheme][1]
-    assert looks[390, "light"][1] != looks[390, "dark"][1]
-    warning = browser.find_element(By.CSS_SELECTOR, f"td.warning a[href='#{WORKER}-stray']")
-    assert warning.text == "! 1 differs"
-    assert browser.find_element(By.ID, f"{WORKER}-stray").is_displayed()
-
-
-def look(browser: webdriver.Chrome, width: int, scheme: str) -> tuple[int, str, str]:
-    """Return the width that the page needs, its background and what can be read on it; keep a picture."""
-    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    ARTIFACTS.mkdir(exist_ok=True)
-    browser.save_screenshot(str(ARTIFACTS / f"drift_{width}_{scheme}.png"))
-    needed, background = browser.execute_script(
-        "return [document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
-    )
-    return needed, background, browser.find_element(By.TAG_NAME, "body").text
