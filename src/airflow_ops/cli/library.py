@@ -177,7 +177,7 @@ def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str)
         failures=tuple(Failure(one.host, one.role, one.task, scrub(one.message), one.kind) for one in watch.failures),
         messages=tuple(map(scrub, watch.messages)),
         diff=tuple(map(scrub, watch.diffs)),
-        reasons=tuple(map(scrub, watch.reasons())),
+        reasons=tuple(map(scrub, watch.reasons(playbook.interrupted))),
         task=watch.task,
         record=record,
     )

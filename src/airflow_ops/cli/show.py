@@ -116,7 +116,7 @@ class Live:
         from rich.table import Table  # noqa: PLC0415
 
         watch, seconds = self._watch, time.monotonic() - self._watch.begun
-        doing = " - ".join(part for part in (watch.task, watch.activity) if part)
+        doing = watch.activity or watch.task
         table = Table(
             title=f"{self._heading}   {seconds:.0f} s",
             caption=doing, title_justify="left", caption_justify="left", expand=True, box=None,

@@ -84,7 +84,8 @@ class Watch:
             self.task, self.activity = title(data), ""
             self.touched |= data.get("task_action") not in CHECKS
         elif kind == "runner_on_file_diff":
-            self.diffs += [f"{title(data)} on {data.get('host', '')}", *lines(event)]
+            shown = [line for line in lines(event) if not NOISE.match(line)]
+            self.diffs += [f"{title(data)} on {data.get('host', '')}", *shown]
         elif kind == "runner_item_on_ok":
             self._show(data)
         elif kind in ("verbose", "warning", "deprecated", "error", "system_warning"):
@@ -109,9 +110,13 @@ class Watch:
         """Return the hosts that did not do their part."""
         return sorted(name for name, host in self.hosts.items() if host.failed or host.unreachable)
 
-    def reasons(self) -> list[str]:
-        """Return one line for each failed host, or what Ansible said before there was one."""
-        return list(dict.fromkeys([failure.line() for failure in self.failures] or self.errors))
+    def reasons(self, interrupted: bool = False) -> list[str]:
+        """Return one line for each failed host, or what Ansible said before there was one.
+
+        :param interrupted: what Ansible says of an interruption is no reason.
+        """
+        said = [] if interrupted else self.errors
+        return list(dict.fromkeys([failure.line() for failure in self.failures] or said))
 
     def _host(self, data: Mapping[str, Any]) -> HostState:
         return self.hosts.setdefault(str(data.get("host", "")), HostState())

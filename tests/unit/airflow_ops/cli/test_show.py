@@ -29,7 +29,7 @@ def test_the_table_names_hosts_states_and_what_they_do(monkeypatch: pytest.Monke
     text = out.getvalue()
     for part in ("deploy on prod", "dn01p", "changed", "some_role : copy", "dn02p", "failed", "some_role : check"):
         assert part in text
-    assert "dag_release : deliver - stage on 2 hosts" in text
+    assert "stage on 2 hosts" in text
 
 
 def test_of_many_hosts_those_that_failed_or_work_come_first() -> None:
