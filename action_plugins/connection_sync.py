@@ -47,6 +47,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, self.args = self.validate_argument_spec(OPTIONS)
         self.vars = task_vars or {}
+        self.notes: list[str] = []
         try:
             self._keep_quiet()
             work = {"exported": self._export, "synced": self._sync, "restored": self._restore}
@@ -95,7 +96,7 @@ class ActionModule(ActionBase):
         if self.args["plan_file"]:
             _write_private(Path(self.args["plan_file"]).expanduser(), show.as_data(made))
         table = show.table(made)
-        said = [f"{target.environment}: {show.report(made)}.", *made.warnings]
+        said = [f"{target.environment}: {show.report(made)}.", *self.notes, *made.warnings]
         result = {
             "changed": bool(made.changes),
             "counts": made.counts(),
@@ -123,6 +124,7 @@ class ActionModule(ActionBase):
         environment = self.args["target"]
         done = self._run_module({"state": "exported", "kinds": kinds, "types": types})
         if done.get("missing") and self._task.check_mode:
+            self.notes.append(f"{done['msg']} This preview takes {environment} for empty.")
             return Side(environment)
         return Side.read(environment, self._checked(done, environment)["export"])
 

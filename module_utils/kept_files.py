@@ -26,6 +26,6 @@ def write_kept(folder: Path, suffix: str, text: str, keep: int) -> Path:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    for old in sorted(folder.glob(f"[0-9]*{suffix}"))[:-keep]:
+    for old in sorted(folder.glob(f"[0-9]*{suffix}"))[: -max(keep, 1)]:
         old.unlink()
     return path

@@ -85,11 +85,12 @@ class Rules:
         """Return the rules that the variables describe; ``findings`` has found nothing."""
         lists = ("include", "exclude", "target_passwords", "vault_passwords", "production", "allow")
         return cls(
-            **{name: tuple(map(str, values[name])) for name in lists},
-            hosts={str(old): str(new) for old, new in values["hosts"].items()},
-            rewrite=tuple(map(Rewrite.read, values["rewrite"])),
+            **{name: tuple(map(str, values[name] or ())) for name in lists},
+            hosts={str(old): str(new) for old, new in (values["hosts"] or {}).items()},
+            rewrite=tuple(map(Rewrite.read, values["rewrite"] or ())),
             protect=tuple(
-                Protect(str(entry["id"]), tuple(map(str, entry.get("fields") or ()))) for entry in values["protect"]
+                Protect(str(entry["id"]), tuple(map(str, entry.get("fields") or ())))
+                for entry in values["protect"] or ()
             ),
             passwords={str(name): str(text) for name, text in (values.get("passwords") or {}).items()},
             prune=str(values["prune"]).lower() in ("true", "yes"),
@@ -171,7 +172,7 @@ def findings(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rewrite_findings(entry: Any) -> Iterator[str]:
-    if not isinstance(entry, Mapping) or "field" not in entry or "to" not in entry:
+    if not isinstance(entry, Mapping) or entry.get("field") is None or entry.get("to") is None:
         yield "needs field, to, and one of exact, glob and regex"
         return
     given = [how for how in HOWS if entry.get(how) is not None]

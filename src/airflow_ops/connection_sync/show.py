@@ -31,7 +31,7 @@ def differences(change: Change, hide: Veil) -> Iterator[tuple[str, str, str]]:
     for path in [*after, *(path for path in before if path not in after)]:
         mine, theirs = before.get(path), after.get(path)
         if mine != theirs:
-            yield path, _now(mine, hide), _then(mine, theirs, hide)
+            yield printable(path), _now(mine, hide), _then(mine, theirs, hide)
 
 
 def _now(facet: Facet | None, hide: Veil) -> str:
@@ -60,7 +60,7 @@ def table(made: Plan) -> str:
 
 
 def _change_rows(change: Change, hide: Veil) -> Iterator[Line]:
-    first: tuple[str, str, str] = (change.action, change.kind.one, change.name)
+    first: tuple[str, str, str] = (change.action, change.kind.one, printable(change.name))
     rest = ("", "", "")
     if change.action == "delete":
         yield (*first, "", "", REMOVED)

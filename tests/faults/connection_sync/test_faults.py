@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import ansible_runner
 import pytest
 
 from lab.airflow_cluster import Cluster
@@ -236,25 +237,51 @@ def test_all_that_speaks_against_a_plan_is_told_at_once(sides: Sides) -> None:
         fails(run, "dev stays as it is, nothing was changed", *REFUSED)
 
 
-def test_a_preview_changes_nothing_and_shows_no_secret(sides: Sides) -> None:
+def test_a_preview_changes_nothing_and_its_artifacts_hold_no_secret(sides: Sides, tmp_path: Path) -> None:
+    inventories = [
+        str(path)
+        for name in ("prod", "dev")
+        for path in (REPOSITORY / "inventories" / name, sides.dev.settings.inventory / f"{name}.yml")
+    ]
     with dev_is_as_before(sides, heals=False):
         backups = sides.backups()
-        run = sides.start("-e", RULES, "--check", "--diff", "-vvv")
-        assert run.end() == 0
-        assert "20 created, 0 updated, 0 deleted, 0 unchanged, 1 left alone" in run.words
+        run = ansible_runner.run(
+            private_data_dir=str(tmp_path),
+            project_dir=str(REPOSITORY),
+            playbook="sync_meta.yml",
+            inventory=inventories,
+            cmdline=f"--check --diff -vvv -e '{RULES}'",
+            envvars={
+                "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+                "ANSIBLE_VAULT_PASSWORD_FILE": str(sides.dev.settings.vault_password),
+            },
+            quiet=True,
+        )
+        assert run.rc == 0
+        assert "20 created, 0 updated, 0 deleted, 0 unchanged, 1 left alone" in " ".join(run.stdout.read().split())
         assert sides.backups() == backups
+    artifacts = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(artifacts) > 10
+    assert [path for path in artifacts if SECRET in path.read_text(errors="replace")] == []
+
+
+PROOF = "/root/proof"
+SEARCH = f"""
+sudo tee {PROOF} >/dev/null
+sudo timeout 100 grep -rlsF --devices=skip --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f {PROOF} /
+sudo sh -c 'journalctl --no-pager | grep -cFf {PROOF}; rm {PROOF}'
+"""
 
 
 def test_no_secret_was_said_or_left(both: Sides) -> None:
-    """Looks at all that the runs of all tests have said, and at the files of all hosts and of this machine."""
+    """Looks at all that the runs of all tests have said, at the files and the journal of all hosts, and here."""
+    assert len(both.runs) > 0
     assert [run.words for run in both.runs if SECRET in run.said] == []
-    search = "grep -rlsF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f /dev/stdin / --devices=skip"
     for cluster, hosts in ((both.prod, ("mn01p", "mn02p")), (both.dev, ("mn01d",))):
         for host in hosts:
-            found = cluster.ssh(
-                host, f"sudo timeout 100 {search}; sudo journalctl --no-pager | grep -cF {SECRET[:8]}-", False, SECRET
-            )
-            files = [line for line in found.stdout.split() if not re.search(r"^\d+$", line)]
-            assert files == [], host
-    home = os.path.expanduser("~/.ansible")  # noqa: PTH111
-    assert subprocess.run(["grep", "-rlF", SECRET, home], capture_output=True, text=True, check=False).stdout == ""
+            found = cluster.ssh(host, SEARCH, check=False, stdin=SECRET).stdout.split()
+            assert found == [PROOF, "0"], host
+    here = subprocess.run(
+        ["grep", "-rlF", SECRET, Path.home() / ".ansible"], capture_output=True, text=True, check=False
+    )
+    assert here.stdout == ""

@@ -45,6 +45,8 @@ def test_dev_loads_what_prod_loads_after_the_rules(sides: Sides) -> None:
     second = sides.sync()
     assert "0 created, 0 updated, 0 deleted, 300 unchanged" in second.words
     assert second.changes == 0
+    starts = [said.count("Using module file") for said in (run.said, second.said)]
+    assert starts == [3, 2]  # of Airflow: an export on each side, and the changes
 
 
 def test_what_dev_has_of_its_own_stays_and_what_was_edited_there_follows_prod(sides: Sides) -> None:
