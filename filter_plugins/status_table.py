@@ -43,10 +43,10 @@ def state_text(service: Mapping[str, Any]) -> str:
     """Return the state of a service in words."""
     if not service["installed"]:
         return "not installed"
-    if service["fenced"]:
-        return "fenced, the scheduler moved to another host (failover.yml)"
     if service["standby"] and service["state"] == "inactive":
         return "standby"
+    if service["fenced"]:
+        return "fenced, the scheduler moved to another host (failover.yml)"
     if service["quarantined"]:
         return "in quarantine, it missed a DAG release (deploy_dags.yml)"
     since = f" since {service['since']}" if service["since"] else ""

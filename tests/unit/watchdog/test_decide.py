@@ -33,6 +33,7 @@ FIRST = State()
             HUNG._replace(database="unknown"), "hung", id="a page that says 503 needs no database to be believed"
         ),
         pytest.param(HUNG._replace(database="down"), "database down", id="stale without database"),
+        pytest.param(HUNG._replace(uptime=5, database="down"), "database down", id="starting without database"),
         pytest.param(HUNG._replace(elsewhere=("mn01p",)), "runs elsewhere", id="stale while another host schedules"),
         pytest.param(HUNG._replace(heartbeat="unknown"), "not to be seen", id="nobody can be asked"),
         pytest.param(DEAD, "dead", id="systemd gave up"),

@@ -76,6 +76,17 @@ def test_pause_status_and_resume(tmp_path: Path) -> None:
     assert not (tmp_path / "pause.json").exists()
 
 
+def test_a_pause_waits_for_the_check_that_may_not_have_seen_it(tmp_path: Path) -> None:
+    with store.alone(store.lock_file(str(tmp_path))):
+        pausing = threading.Thread(target=run, args=(tmp_path, "pause", "--reason", "an upgrade"))
+        pausing.start()
+        pausing.join(1)
+        assert pausing.is_alive()
+    pausing.join(30)
+    assert not pausing.is_alive()
+    assert (tmp_path / "pause.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -20,7 +20,7 @@ class OverTime(Exception):
 
 def check(config: Config) -> int:
     """Check the service; return 0 also when another invocation is at it."""
-    with store.alone(f"{config.run_folder}/lock") as mine:
+    with store.alone(store.lock_file(config.run_folder)) as mine:
         if not mine:
             return 0
         signal.signal(signal.SIGALRM, _over_time)

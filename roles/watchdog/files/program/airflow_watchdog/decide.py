@@ -121,10 +121,10 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
 def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
     if probe.elsewhere:
         return "runs elsewhere", f"the scheduler runs on {', '.join(probe.elsewhere)}, two would queue tasks twice"
-    if probe.uptime is not None and probe.uptime < policy.grace:
-        return "starting", f"the unit is active for {probe.uptime:.0f} s, it gets {policy.grace:.0f} s to start"
     if probe.database == "down":
         return "database down", "the metadata database does not answer, a restart would not help"
+    if probe.uptime is not None and probe.uptime < policy.grace:
+        return "starting", f"the unit is active for {probe.uptime:.0f} s, it gets {policy.grace:.0f} s to start"
     if probe.unit not in RUNNING:
         return "dead", f"the unit is {probe.unit}"
     if probe.heartbeat == "stale":

@@ -56,13 +56,15 @@ def caller() -> str:
 
 
 def pause(config: Config, chosen: argparse.Namespace) -> int:
-    """Hold the watchdog."""
+    """Hold the watchdog, and wait for a check that may not have seen it: afterwards nothing is restarted any more."""
     with open(f"{config.pause_file}.lock", "a", encoding="utf-8") as file:
         locked(file.fileno())
         pauses = store.with_pause(
             store.read(config.pause_file), chosen.owner, chosen.reason, time.time(), chosen.minutes * 60
         )
         store.write(config.pause_file, json.dumps(pauses, ensure_ascii=False, indent=1) + "\n")
+    with open(store.lock_file(config.run_folder), "a", encoding="utf-8") as file:
+        locked(file.fileno())
     print(f"The watchdog is {store.pause_text(pauses)}.")
     return 0
 
@@ -81,7 +83,7 @@ def resume(config: Config, chosen: argparse.Namespace) -> int:
 
 
 def locked(descriptor: int) -> None:
-    """Wait for the others who change the pauses."""
+    """Wait until nobody else holds a lock."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 

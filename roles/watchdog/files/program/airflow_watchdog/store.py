@@ -41,6 +41,11 @@ def write(path: str, text: str) -> None:
             os.unlink(temporary)
 
 
+def lock_file(run_folder: str) -> str:
+    """Return the lock that a check holds from its first look to the end of a restart."""
+    return f"{run_folder}/lock"
+
+
 @contextmanager
 def alone(path: str) -> Iterator[bool]:
     """Hold a lock, or yield False when another process holds it; it goes with the process."""
