@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-EXAMPLE = '{"P_YYYYMMDD": "20260314"}'
+# On the command line inside an object: Ansible takes the quotes out of name=value.
+EXAMPLE = """-e '{"trigger_dag_conf": {"P_YYYYMMDD": "20260314"}}'"""
 
 
 def conf_of(value: object) -> dict[str, Any]:
