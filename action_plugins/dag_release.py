@@ -49,7 +49,8 @@ class ActionModule(ActionBase):
             return {**result, **self._do(args, self._target(args["target"], task_vars or {}))}
         except ReleaseError as refusal:
             kind = {"failure": refusal.kind} if refusal.kind else {}
-            return {**result, "failed": True, "msg": str(refusal), **kind}
+            hosts = {"failed_hosts": refusal.hosts} if refusal.hosts else {}
+            return {**result, "failed": True, "msg": str(refusal), **kind, **hosts}
 
     def _do(self, args: dict[str, Any], target: Target) -> dict[str, Any]:
         check = self._task.check_mode

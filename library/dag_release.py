@@ -93,6 +93,11 @@ failure:
     C(unreachable), hosts did not answer and nothing else was wrong.
   type: str
   returned: when it failed for one of these reasons
+failed_hosts:
+  description: The hosts that could not be reached or did not do their part.
+  type: list
+  elements: str
+  returned: when it failed because of hosts
 msg:
   description: What happened, line by line; the table of releases when they were listed.
   type: list

@@ -72,7 +72,7 @@ class Plain:
             if self._activity:
                 self._say(f"  {self._activity}")
         for failure in watch.failures[self._failures :]:
-            self._say(f"  {failure.host} {watch.hosts[failure.host].word}")
+            self._say(f"  {failure.host} {failure.kind or 'failed'}")
         self._failures = len(watch.failures)
 
     def end(self) -> None:

@@ -132,8 +132,13 @@ class Watch:
             host.unreachable += 1
             self._fail(data, "unreachable")
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            host.failed += 1
-            self._fail(data, str(result.get("failure") or ("" if self.touched else "refused")))
+            why = str(result.get("failure") or ("" if self.touched else "refused"))
+            # One action for many hosts runs on the first one, and names those that are to blame.
+            blamed = [str(name) for name in result.get("failed_hosts") or [data.get("host", "")]]
+            for state in (self._host({"host": name}) for name in blamed):
+                state.unreachable += why == "unreachable"
+                state.failed += why != "unreachable"
+            self._fail({**data, "host": ", ".join(blamed)}, why)
 
     def _fail(self, data: Mapping[str, Any], kind: str) -> None:
         role, task = str(data.get("role", "")), str(data.get("task", ""))

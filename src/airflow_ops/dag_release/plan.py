@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +19,12 @@ class ReleaseError(Exception):
     """A release that is refused or failed, with the sentence that says why and what state that leaves.
 
     `kind` is for programs: ``refused`` (the order itself is wrong), ``locked`` (another run is busy), ``unreachable``
-    (hosts did not answer and nothing else was wrong), or empty.
+    (hosts did not answer and nothing else was wrong), or empty. `hosts` are those to blame.
     """
 
-    def __init__(self, message: str, kind: str = "") -> None:
+    def __init__(self, message: str, kind: str = "", hosts: Iterable[str] = ()) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.hosts = kind, sorted(hosts)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def demand(outcome: Outcome, state: str) -> None:
         named = [f"{name} could not be reached ({why})" for name, why in sorted(outcome.unreachable.items())]
         named += [f"{name} failed ({why})" for name, why in sorted(outcome.failed.items())]
         kind = "" if outcome.failed else "unreachable"
-        raise ReleaseError(f"{'; '.join(named)}; {state}, repeat the command when the cause is mended.", kind)
+        sentence = f"{'; '.join(named)}; {state}, repeat the command when the cause is mended."
+        raise ReleaseError(sentence, kind, outcome.bad)
 
 
 def who() -> str:

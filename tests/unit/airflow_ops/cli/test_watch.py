@@ -82,6 +82,14 @@ def test_a_failed_host_is_one_line_with_host_role_task_and_message() -> None:
     assert watch.reasons() == ["dn01p: r: t: first second"]
 
 
+def test_one_action_for_many_hosts_names_those_to_blame() -> None:
+    res = {"msg": "c could not be reached", "failure": "unreachable", "failed_hosts": ["c"]}
+    watch = watched(WORK, result("failed", "a", res))
+    assert watch.reasons() == ["c: r: t: c could not be reached"]
+    assert (watch.bad_hosts(), watch.hosts["c"].word, watch.hosts["a"].word) == (["c"], "unreachable", "waiting")
+    assert watch.judge(2) is Outcome.UNREACHABLE
+
+
 def test_without_a_failed_task_the_error_of_ansible_is_the_reason() -> None:
     watch = watched(line("[WARNING]: hm"), line("[ERROR]: Attempting to decrypt but no vault secrets found."))
     assert watch.reasons() == ["Attempting to decrypt but no vault secrets found."]
