@@ -69,7 +69,7 @@ msg:
   elements: str
   returned: when synced or restored
 counts:
-  description: How many were created, updated, deleted, unchanged, left alone, refused.
+  description: How many were created, updated, deleted, unchanged, protected, left alone, refused.
   type: dict
   returned: when synced or restored
 """

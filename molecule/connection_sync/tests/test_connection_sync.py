@@ -15,9 +15,9 @@ BACKUPS = "/var/lib/airflow-ops-backups"
 
 def test_connections_came_rewritten_and_what_is_of_dev_stayed() -> None:
     rows = {row["conn_id"]: row for row in json.loads(CLUSTER.airflow("connections", "list", "-o", "json").stdout)}
-    assert set(rows) == {"ours", "dn01d", "mn01d"}
-    assert (rows["ours"]["host"], rows["dn01d"]["host"], rows["mn01d"]["host"]) == ("mn01d", "mn01d", "stage-mart")
-    assert rows["ours"]["password"] == "mn01d %@/# 한글"
+    assert set(rows) == {"ours", "stage", "dev"}
+    assert (rows["ours"]["host"], rows["stage"]["host"], rows["dev"]["host"]) == ("mn01d", "mn01d", "stage-mart")
+    assert rows["ours"]["password"] == "dev %@/# 한글"
 
 
 def test_one_backup_is_kept_and_encrypted() -> None:

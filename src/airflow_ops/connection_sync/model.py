@@ -49,6 +49,7 @@ CONNECTIONS = KINDS["connections"]
 # What Airflow's own import accepts, whose regular expressions know ASCII only; the tables would take more.
 NAME = re.compile(r"[\w.-]+", re.ASCII)
 NAME_LENGTH = 200
+PROTECTED = "connection_sync_protect"  # why something is left alone that belongs to the target
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,9 @@ class Plan:
         """Return how many of each there are."""
         actions: tuple[Action, ...] = ("create", "update", "delete")
         done = {f"{action}d": sum(1 for _ in self.by_action(action)) for action in actions}
-        rest = {"unchanged": self.unchanged, "left alone": self.left, "refused": self.refused}
-        return {**done, **{name: len(notes) for name, notes in rest.items()}}
+        protected = sum(note.reason == PROTECTED for note in self.left)
+        left = {"protected": protected, "left alone": len(self.left) - protected}
+        return {**done, "unchanged": len(self.unchanged), **left, "refused": len(self.refused)}
 
     @classmethod
     def joined(cls, plans: Iterable[Plan]) -> Plan:

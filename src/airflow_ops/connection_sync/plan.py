@@ -9,6 +9,7 @@ from airflow_ops.connection_sync.model import (
     CONNECTIONS,
     NAME,
     NAME_LENGTH,
+    PROTECTED,
     Change,
     Fields,
     Items,
@@ -70,7 +71,7 @@ def _left_alone(kind: Kind, name: str, source: Items, target: Items, rules: Rule
     if matches(name, rules.exclude):
         return f"{PREFIX}exclude"
     if rules.protected(name) and name in target:
-        return f"{PREFIX}protect"
+        return PROTECTED
     if name not in source and not rules.prune:
         return ONLY_THERE
     if name not in source and (kind.name, name) in UNDELETABLE:
@@ -146,7 +147,7 @@ def _change(kind: Kind, name: str, before: Fields | None, after: Fields | None, 
 
 
 def _kept_text(kept: tuple[str, ...]) -> str:
-    return f"{', '.join(kept)} kept by {PREFIX}protect" if kept else "the same"
+    return f"{', '.join(kept)} kept by {PROTECTED}" if kept else "the same"
 
 
 def as_request(made: Plan) -> list[dict[str, Any]]:

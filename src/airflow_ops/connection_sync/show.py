@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from airflow_ops.connection_sync.model import Change, Note, Plan
+from airflow_ops.connection_sync.model import PROTECTED, Change, Note, Plan
 from airflow_ops.connection_sync.secret import Facet, Veil, facets
 
 HEADER = ("action", "kind", "name", "field", "now", "then")
@@ -72,7 +72,7 @@ def _change_rows(change: Change, hide: Veil) -> Iterator[Line]:
     if start == first:  # only the form differs, as null for empty
         yield (*first, ", ".join(change.fields), "", "the same in another form")
     if change.kept:
-        yield (*rest, ", ".join(change.kept), "", "kept, connection_sync_protect")
+        yield (*rest, ", ".join(change.kept), "", f"kept, {PROTECTED}")
 
 
 def _note_row(action: str, note: Note) -> Line:

@@ -258,7 +258,9 @@ def test_a_preview_changes_nothing_and_its_artifacts_hold_no_secret(sides: Sides
             quiet=True,
         )
         assert run.rc == 0
-        assert "20 created, 0 updated, 0 deleted, 0 unchanged, 1 left alone" in " ".join(run.stdout.read().split())
+        assert "20 created, 0 updated, 0 deleted, 0 unchanged, 0 protected, 1 left alone" in " ".join(
+            run.stdout.read().split()
+        )
         assert sides.backups() == backups
     artifacts = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(artifacts) > 10

@@ -57,7 +57,7 @@ def test_what_dev_has_of_its_own_stays_and_what_was_edited_there_follows_prod(si
     sides.prod.sql("update connection set password = null where port = 1018")
     sides.seeded = sides.table(sides.prod)
     run = sides.sync()
-    assert "0 created, 2 updated, 0 deleted, 18 unchanged, 1 left alone" in run.words
+    assert "0 created, 2 updated, 0 deleted, 18 unchanged, 0 protected, 1 left alone" in run.words
     assert "login edited user16" in run.words
     assert "password (secret) (none)" in run.words
     assert sides.dev.sql("select password from connection where port = 1018") == [["NULL"]]

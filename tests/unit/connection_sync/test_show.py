@@ -44,7 +44,7 @@ def test_table() -> None:
     made = plan(CONNECTIONS, source, target, Rules())
     lines = show.table(made).splitlines()
     assert sorted(lines) == sorted(TABLE.splitlines())
-    assert show.report(made) == "1 created, 2 updated, 0 deleted, 0 unchanged, 1 left alone, 1 refused"
+    assert show.report(made) == "1 created, 2 updated, 0 deleted, 0 unchanged, 0 protected, 1 left alone, 1 refused"
 
 
 def test_nothing_to_show() -> None:
