@@ -91,26 +91,18 @@ def test_hosts_without_scheduler_have_none_of_it() -> None:
     assert crontab(host) == []
 
 
-def test_a_timer_takes_the_place_of_cron_and_back(scheduler: Host) -> None:
-    converge(watchdog_trigger="timer")
+def test_a_timer_and_another_manager_s_command_take_the_place_of_cron_and_sudo_and_back(scheduler: Host) -> None:
+    hook = ["/usr/local/bin/ambari-restart", "AIRFLOW_SCHEDULER"]
+    converge(watchdog_trigger="timer", watchdog_restart_command=hook)
     assert crontab(scheduler) == []
     assert scheduler.service("airflow-watchdog.timer").is_enabled
     with scheduler.sudo():
+        assert not scheduler.file("/etc/sudoers.d/airflow-watchdog").exists
         scheduler.check_output("systemctl start airflow-watchdog.service")
     assert "looked at" in scheduler.check_output("watchdog status")
-    converge(watchdog_trigger="cron")
+    assert json.loads(scheduler.file("/etc/airflow/watchdog.json").content_string)["restart_command"] == hook
+    converge()
     assert crontab(scheduler) == [ENTRY]
     assert not scheduler.file("/etc/systemd/system/airflow-watchdog.timer").exists
-
-
-def test_another_manager_s_command_needs_no_sudo_rule(scheduler: Host) -> None:
-    converge(watchdog_restart_command=["/usr/local/bin/ambari-restart", "AIRFLOW_SCHEDULER"])
-    with scheduler.sudo():
-        assert not scheduler.file("/etc/sudoers.d/airflow-watchdog").exists
-    assert (
-        json.loads(scheduler.file("/etc/airflow/watchdog.json").content_string)["restart_command"][1]
-        == "AIRFLOW_SCHEDULER"
-    )
-    converge()
     with scheduler.sudo():
         assert scheduler.file("/etc/sudoers.d/airflow-watchdog").mode == 0o440
