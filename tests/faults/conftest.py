@@ -1,4 +1,4 @@
-"""A healthy cluster of the lab's prod hosts with the sample DAGs live, and a small development environment beside it."""
+"""The healthy cluster of prod hosts with the sample DAGs live, and a small development environment beside it."""
 
 import subprocess
 from collections.abc import Iterator
