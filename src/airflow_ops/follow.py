@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,12 +22,13 @@ def follow(
         arguments of the next call, while there is more to do, and ``lines``, what happened meanwhile.
     :param limit: seconds for all calls together.
     """
-    end = clock() + limit
+    end, parent = clock() + limit, os.getppid()
     result = call({"left": limit})
     while True:
         for line in result.get("lines") or []:
             say(line)
         again = result.get("again")
-        if again is None:
+        # The process of a task outlives a run that is killed; then it must not go on, unseen, against what comes next.
+        if again is None or os.getppid() != parent:
             return result
         result = call({**again, "left": max(0.0, end - clock())})

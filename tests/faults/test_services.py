@@ -11,7 +11,7 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.integration.day2 import WORKER, planted, running
+from tests.integration.day2 import WORKER, is_drained, let_go, planted, running, until
 
 WORKERS = ("dn01p", "dn02p", "dn03p")
 DROP_IN = "/etc/systemd/system/airflow-worker.service.d"
@@ -53,26 +53,20 @@ def test_the_repeat_restarts_all_workers(cluster: Cluster) -> None:
 
 def test_a_worker_that_a_killed_run_left_drained_takes_tasks_again(cluster: Cluster) -> None:
     with planted(cluster) as dag:
-        cluster.trigger((dag, "held", {"seconds": 20}))
-        until = time.monotonic() + 60
-        while not running(cluster, "held"):
-            assert time.monotonic() < until
-            time.sleep(0.5)
+        cluster.trigger((dag, "held", {"hold": 1}))
+        until(lambda: running(cluster, "held"))
         before = processes(cluster)
-        run = subprocess.Popen(
-            ["ansible-playbook", "playbooks/restart.yml", "-l", WORKER], cwd=REPOSITORY, start_new_session=True
-        )
-        drained = "sudo test -e /run/airflow-worker-drained"
-        while cluster.ssh(WORKER, drained, check=False).returncode:
-            assert time.monotonic() < until
-            time.sleep(0.5)
-        time.sleep(5)  # the worker was told, and its task still runs
+        restart = ["ansible-playbook", "playbooks/restart.yml", "-l", WORKER]
+        run = subprocess.Popen(restart, cwd=REPOSITORY, start_new_session=True)
+        until(lambda: is_drained(cluster))
+        time.sleep(5)  # the worker was told meanwhile, too
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-        assert running(cluster, "held"), "the task ended too early: proves nothing"
+        assert running(cluster, "held")
         assert "drained, it takes no tasks" in cluster.playbook("playbooks/status.yml", check=False).stdout
         cluster.playbook("playbooks/start.yml")
         assert processes(cluster) == before
+        let_go(cluster)
         assert cluster.wait([(dag, "held")]) == {(dag, "held"): "success"}
     assert "drained" not in cluster.playbook("playbooks/status.yml").stdout
     cluster.playbook("playbooks/check.yml", "-l", WORKER)

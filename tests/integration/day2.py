@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lab.airflow_cluster import Cluster
@@ -12,7 +13,8 @@ from lab.airflow_cluster import Cluster
 HOME = "/usr/hmg/2.2.1.0-552/airflow"
 FILE = f"{HOME}/dags/day2_test.py"
 WORKER = "dn01p"
-# One run fails or not as its conf says; its tasks run on one worker.
+# One run fails or not as its conf says, and with hold its first task, on one worker, runs until that file is there.
+GO = "/tmp/day2_go"
 DAG = f"""
 from datetime import datetime, timezone
 from airflow import DAG
@@ -22,8 +24,8 @@ start = datetime(2024, 1, 1, tzinfo=timezone.utc)
 with DAG("day2_test", schedule=None, start_date=start, is_paused_upon_creation=False):
     first = BashOperator(
         task_id="first", queue="{WORKER}",
-        bash_command="echo message $message; sleep $seconds; exit $code",
-        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "seconds", "code")}},
+        bash_command="echo message $message; until [ $hold = 0 ] || [ -e {GO} ]; do sleep 0.2; done; exit $code",
+        env={{name: "{{{{ dag_run.conf.get('" + name + "', 0) }}}}" for name in ("message", "hold", "code")}},
         append_env=True,
     )
     first >> EmptyOperator(task_id="second") >> EmptyOperator(task_id="third")
@@ -49,8 +51,28 @@ def planted(cluster: Cluster) -> Iterator[str]:
         yield "day2_test"
     finally:
         for host in hosts:
-            cluster.ssh(host, f"sudo rm -f {FILE}")
+            cluster.ssh(host, f"sudo rm -f {FILE} {GO}")
         cluster.ssh(cluster.scheduler, "sudo -iu airflow python -", stdin=FORGET)
+
+
+def let_go(cluster: Cluster) -> None:
+    """Let the tasks that are held come to their end."""
+    cluster.ssh(WORKER, f"touch {GO}")
+
+
+def is_drained(cluster: Cluster) -> bool:
+    """Say whether the worker was told to take no more tasks since it started."""
+    since = "$(systemctl show -P ExecMainStartTimestamp airflow-worker)"
+    found = cluster.ssh(WORKER, f'find /run -maxdepth 1 -name airflow-worker-drained -newermt "{since}"', check=False)
+    return bool(found.stdout)
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not within the time"
+        time.sleep(0.5)
 
 
 def running(cluster: Cluster, run: str) -> bool:

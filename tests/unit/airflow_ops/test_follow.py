@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from airflow_ops.follow import follow
 
 
@@ -28,6 +30,18 @@ def test_each_call_gets_what_the_one_before_left_and_the_rest_of_the_time() -> N
         {"seen": {"a": "running"}, "left": 20},
         {"seen": {"a": "running"}, "left": 0},
     ]
+
+
+def test_a_process_whose_run_was_killed_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def call(more: Mapping[str, Any]) -> dict[str, Any]:
+        calls.append(more)
+        monkeypatch.setattr("os.getppid", lambda: 1)
+        return {"again": {}}
+
+    follow(call, print, 600)
+    assert len(calls) == 1
 
 
 def test_a_failure_ends_it() -> None:
