@@ -281,7 +281,7 @@ def test_no_secret_was_said_or_left(both: Sides) -> None:
     assert [run.words for run in both.runs if SECRET in run.said] == []
     for cluster, hosts in ((both.prod, ("mn01p", "mn02p")), (both.dev, ("mn01d",))):
         for host in hosts:
-            found = cluster.ssh(host, SEARCH, check=False, stdin=SECRET).stdout.split()
+            found = cluster.ssh(host, SEARCH, stdin=SECRET).stdout.split()
             assert found == [PROOF, "0"], host
     here = subprocess.run(
         ["grep", "-rlF", SECRET, Path.home() / ".ansible"], capture_output=True, text=True, check=False
