@@ -1,0 +1,69 @@
+"""What guards a scheduler that may run once: the role's refusals, run by Ansible against hosts that are none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OLD, NEW = "mn02p", "mn03p"
+GROUPS = f"[airflow_scheduler]\n{OLD}\n{NEW}\n[prod:children]\nairflow_scheduler\n"
+
+
+def play(tmp_path: Path, steps: str, *args: str, **variables: Any) -> tuple[int, str]:
+    """Run one file of the role's tasks on both hosts, both this machine; return exit code and output."""
+    (tmp_path / "hosts").write_text(GROUPS)
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\nroles_path={ROOT}/roles\n")
+    task = {"ansible.builtin.import_role": {"name": "airflow_services", "tasks_from": steps}}
+    values = {"airflow_environment": "prod", "airflow_active_scheduler": OLD, "airflow_services_failover_to": NEW}
+    values |= {"ansible_python_interpreter": "/usr/bin/python3", **variables}
+    content = [{"hosts": "airflow_scheduler", "gather_facts": False, "vars": values, "tasks": [task]}]
+    (tmp_path / "play.yml").write_text(json.dumps(content))
+    command = ["ansible-playbook", "-i", "hosts", "-c", "local", "play.yml", *args]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def unit(state: str = "inactive", enabled: bool = False) -> dict[str, Any]:
+    """Return what a look at the services found."""
+    scheduler = {"installed": True, "enabled": enabled, "state": state, "fenced": False}
+    return {"services": {"scheduler": scheduler}}
+
+
+RUNS: dict[str, tuple[dict[str, Any], str]] = {
+    "active": (unit("active"), f"The scheduler of {NEW} is active, but"),
+    "about to start": (unit("activating"), f"The scheduler of {NEW} is activating, but"),
+    "down, and back at the next boot": (unit("failed", True), f"The scheduler of {NEW} is failed and starts at boot, but"),
+}
+
+
+@pytest.mark.parametrize(("found", "said"), RUNS.values(), ids=RUNS)
+def test_a_standby_that_runs_the_scheduler_is_refused(tmp_path: Path, found: dict[str, Any], said: str) -> None:
+    code, output = play(tmp_path, "standby.yml", "-l", NEW, __airflow_services_state=found)
+    assert code == 2
+    assert f"{said} airflow_active_scheduler calls {OLD} the active host" in output
+    assert f"failover.yml -e airflow_services_failover_to={OLD}" in output
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_a_standby_that_is_down_is_none_of_its_business(tmp_path: Path, state: str) -> None:
+    code, output = play(tmp_path, "standby.yml", __airflow_services_state=unit(state))
+    assert code == 0, output
+
+
+def test_a_run_that_leaves_the_scheduler_alone_goes_on(tmp_path: Path) -> None:
+    variables = {"__airflow_services_state": unit("active"), "airflow_services_names": ["worker"]}
+    code, output = play(tmp_path, "standby.yml", **variables)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("verb", ["main", "start", "stop", "restart"])
+def test_every_verb_looks_for_such_a_standby_before_it_acts(verb: str) -> None:
+    lines = (ROOT / f"roles/airflow_services/tasks/{verb}.yml").read_text().splitlines()
+    called = [line.split()[-1] for line in lines if "_tasks:" in line or "_role:" in line]
+    acting = [i for i, name in enumerate(called) if name not in ("install.yml", "status.yml", "fenced.yml", "standby.yml")]
+    assert called.index("standby.yml") < min(acting)
