@@ -37,7 +37,10 @@ def unit(state: str = "inactive", enabled: bool = False) -> dict[str, Any]:
 RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "active": (unit("active"), f"The scheduler of {NEW} is active, but"),
     "about to start": (unit("activating"), f"The scheduler of {NEW} is activating, but"),
-    "down, and back at the next boot": (unit("failed", True), f"The scheduler of {NEW} is failed and starts at boot, but"),
+    "down, and back at the next boot": (
+        unit("failed", True),
+        f"The scheduler of {NEW} is failed and starts at boot, but",
+    ),
 }
 
 
@@ -65,5 +68,27 @@ def test_a_run_that_leaves_the_scheduler_alone_goes_on(tmp_path: Path) -> None:
 def test_every_verb_looks_for_such_a_standby_before_it_acts(verb: str) -> None:
     lines = (ROOT / f"roles/airflow_services/tasks/{verb}.yml").read_text().splitlines()
     called = [line.split()[-1] for line in lines if "_tasks:" in line or "_role:" in line]
-    acting = [i for i, name in enumerate(called) if name not in ("install.yml", "status.yml", "fenced.yml", "standby.yml")]
-    assert called.index("standby.yml") < min(acting)
+    harmless = ("install.yml", "status.yml", "fenced.yml", "standby.yml")
+    assert called.index("standby.yml") < min(i for i, name in enumerate(called) if name not in harmless)
+
+
+REFUSALS: dict[str, tuple[list[str], dict[str, Any], str]] = {
+    "the old host left out": (["-l", NEW], {}, f"{OLD} cannot be reached, or -l leaves it out, so"),
+    "the new host left out": (["-l", OLD], {}, f"{NEW} does not answer, or -l leaves it out, so it cannot take over"),
+    "no host for schedulers": ([], {"airflow_services_failover_to": "dn01p"}, "is 'dn01p' and must be one of"),
+}
+
+
+@pytest.mark.parametrize(("limit", "values", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_a_failover_that_could_end_in_two_is_refused(
+    tmp_path: Path, limit: list[str], values: dict[str, Any], said: str
+) -> None:
+    code, output = play(tmp_path, "failover_allowed.yml", *limit, **values)
+    assert code == 2
+    assert said in output
+
+
+@pytest.mark.parametrize(("limit", "force"), [([], False), (["-l", NEW], True)], ids=["both answer", "forced"])
+def test_a_failover_goes_on(tmp_path: Path, limit: list[str], force: bool) -> None:
+    code, output = play(tmp_path, "failover_allowed.yml", *limit, airflow_services_failover_force=force)
+    assert code == 0, output
