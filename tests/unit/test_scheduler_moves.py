@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -92,3 +94,37 @@ def test_a_failover_that_could_end_in_two_is_refused(
 def test_a_failover_goes_on(tmp_path: Path, limit: list[str], force: bool) -> None:
     code, output = play(tmp_path, "failover_allowed.yml", *limit, airflow_services_failover_force=force)
     assert code == 0, output
+
+
+def load() -> ModuleType:
+    """Import the program that proves that nobody else schedules."""
+    file = ROOT / "roles/airflow_services/files/other_schedulers.py"
+    spec = importlib.util.spec_from_file_location("other_schedulers", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+other_schedulers = load()
+DEAD, LIVE, OWN = (1, f"{OLD}.example.com", 100), (2, "dn01p", 50), (3, f"{NEW}.example.com", 7)
+
+LOOKS: dict[str, tuple[list[list[tuple[int, str, int]]], list[str]]] = {
+    "nobody": ([[]], []),
+    "only the host itself": ([[OWN], [(3, NEW, 8)]], []),
+    "one that died": ([[DEAD], [DEAD], [DEAD]], []),
+    "one that ended meanwhile": ([[DEAD], [], []], []),
+    "one that lives": ([[DEAD, LIVE], [DEAD, LIVE], [DEAD, (2, "dn01p", 51)]], ["dn01p"]),
+    "one that lives, by a clock that runs behind": ([[(2, "dn01p", -45)], [(2, "dn01p", -40)]], ["dn01p"]),
+    "one that started meanwhile": ([[DEAD], [DEAD, LIVE]], ["dn01p"]),
+}
+
+
+@pytest.mark.parametrize(("looks", "found"), LOOKS.values(), ids=LOOKS)
+def test_who_writes_heartbeats_lives(
+    monkeypatch: pytest.MonkeyPatch, looks: list[list[tuple[int, str, int]]], found: list[str]
+) -> None:
+    now, seen = [0.0], iter(looks)
+    monkeypatch.setattr(other_schedulers.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(other_schedulers.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    assert other_schedulers.watch(lambda: other_schedulers.others(next(seen), NEW), 10) == found
