@@ -10,7 +10,7 @@ description:
   - Writes a line that runs every minute, with a comment above that says whose it is.
   - Removes every other active line that calls C(serviceCheckAndRun.sh), wherever that script lies, from the crontab of
     the account and from those of others; two watchdogs would restart what the other one has just started.
-  - Lines in C(/etc/crontab) and C(/etc/cron.d) belong to somebody else; they are named in a warning.
+  - Removes such lines from C(/etc/crontab) and the files of C(/etc/cron.d), too; their other lines stay.
 options:
   user:
     description: Whose crontab holds the entry.
@@ -45,14 +45,11 @@ replaced:
   type: list
   elements: str
   returned: success
-elsewhere:
-  description: Files of the system that hold such an entry, too.
-  type: list
-  elements: str
-  returned: success
 """
 
+import os
 import pwd
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +58,7 @@ from ansible.module_utils.basic import AnsibleModule
 SCRIPT = "serviceCheckAndRun.sh"
 MARK = "# The watchdog of the Airflow scheduler, written by Ansible."
 SYSTEM_FILES = ("/etc/crontab", "/etc/cron.d")
+ENCODING = "latin-1"  # whatever bytes a file of the system holds, they stay
 
 
 def is_watchdog(line: str) -> bool:
@@ -84,11 +82,20 @@ def replaced(text: str, command: str) -> list[str]:
     return [line for line in text.splitlines() if is_watchdog(line) and line != f"* * * * * {command}"]
 
 
-def system_files() -> list[str]:
-    """Return the crontabs of the system that run a watchdog."""
+def cleared(text: str) -> str:
+    """Return a crontab of the system without entries of watchdogs."""
+    return "".join(line for line in text.splitlines(keepends=True) if not is_watchdog(line))
+
+
+def system_files() -> list[Path]:
+    """Return the crontabs of the system."""
     paths = [Path(name) for name in SYSTEM_FILES]
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path]) if file.is_file()]
-    return [str(file) for file in files if any(map(is_watchdog, file.read_text(errors="replace").splitlines()))]
+    return [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path]) if file.is_file()]
+
+
+def difference(header: str, before: str, after: str) -> dict[str, str]:
+    """Return a difference as Ansible shows it."""
+    return {"before_header": header, "before": before, "after_header": header, "after": after}
 
 
 class Crontabs:
@@ -110,6 +117,13 @@ class Crontabs:
         if not self._program:
             self._module.fail_json(msg="There is no command crontab on this host; install cron.")
         self._module.run_command([self._program, "-u", user, "-"], data=text, binary_data=True, check_rc=True)
+
+    def write_file(self, file: Path, text: str) -> None:
+        """Replace a crontab of the system as a whole; owner and mode stay."""
+        handle, temporary = tempfile.mkstemp(dir=self._module.tmpdir)
+        with os.fdopen(handle, "wb") as new:
+            new.write(text.encode(ENCODING))
+        self._module.atomic_move(temporary, str(file))
 
 
 def has_account(user: str) -> bool:
@@ -136,15 +150,19 @@ def main() -> None:
         after = planned(before, command)
         found += replaced(before, command)
         if before != after:
-            header = f"crontab of {account}"
-            diff.append({"before_header": header, "before": before, "after_header": header, "after": after})
+            diff.append(difference(f"crontab of {account}", before, after))
             if not module.check_mode:
                 crontabs.write(account, after)
-    elsewhere = system_files()
-    for file in elsewhere:
-        module.warn(f"{file} runs {SCRIPT}, too; remove that line: two watchdogs disturb each other.")
+    for file in system_files():
+        before = file.read_bytes().decode(ENCODING)
+        after = cleared(before)
+        found += replaced(before, "")
+        if before != after:
+            diff.append(difference(str(file), before, after))
+            if not module.check_mode:
+                crontabs.write_file(file, after)
     shown = diff if module._diff else []
-    module.exit_json(changed=bool(diff), replaced=found, elsewhere=elsewhere, diff=shown)
+    module.exit_json(changed=bool(diff), replaced=found, diff=shown)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ prod:
   vars: {{airflow_active_scheduler: {{active}}}}
 """
 PARTS = "airflow,airflow_config,airflow_services,watchdog"
+FORCE = ("-e", "{airflow_services_failover_force: true}")
+VERBS = ("playbooks/config", "playbooks/stop")
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,35 @@ def test_it_moves_back(pair: Pair) -> None:
     watchdog = Watchdog(pair.cluster)
     watchdog.clear()
     assert watchdog.check() == "healthy"
+
+
+def test_a_forced_move_is_not_undone_by_a_limited_run_nor_by_the_old_host(pair: Pair) -> None:
+    subprocess.run(["lab", "kill", OLD], check=True)
+    try:
+        left_out = pair.move(NEW, "-l", NEW, check=False)
+        said = " ".join(pair.move(NEW, *FORCE, check=False).stdout.split())  # the old host is unreachable
+        state = pair.cluster.ssh(NEW, f"systemctl is-active {UNIT}").stdout.strip()
+        limited = [pair.playbook(f"{verb}.yml", "-l", NEW, check=False) for verb in VERBS]
+        after = pair.cluster.ssh(NEW, f"systemctl is-active {UNIT}").stdout.strip()
+    finally:
+        subprocess.run(["lab", "up", OLD], check=True)
+    assert left_out.returncode
+    assert f"{OLD} cannot be reached, or -l leaves it out" in " ".join(left_out.stdout.split())
+    assert f"{OLD} was not fenced: its scheduler starts at boot" in said
+    assert [run.returncode for run in limited] == [2] * len(VERBS)
+    assert all(f"The scheduler of {NEW} is active" in " ".join(run.stdout.split()) for run in limited)
+    assert (state, after) == ("active", "active")
+    pair.move(NEW)  # the old host is back with a scheduler of its own: now it is fenced
+    assert pair.states() == {OLD: "inactive", NEW: "active"}
+    pair.name_active(NEW)
+    pair.move(OLD)
+    pair.name_active(OLD)
+    assert pair.states() == {OLD: "active", NEW: "inactive"}
+
+
+def test_a_scheduler_that_lives_is_not_replaced_by_force(pair: Pair) -> None:
+    """The controller does not reach its host, but it writes heartbeats."""
+    run = pair.move(NEW, *FORCE, "-l", NEW, check=False)
+    assert run.returncode
+    assert f"that of {OLD} writes heartbeats" in " ".join(run.stdout.split())
+    assert pair.states() == {OLD: "active", NEW: "inactive"}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.airflow_cluster import Cluster
+from tests.faults.watchdog import Watchdog
 from tests.integration.recap import changing_tasks
 
 NODE = "dn01p"
@@ -27,6 +28,7 @@ UNITS = {
 HOME = "/usr/hmg/2.2.1.0-552/airflow"
 WHEELHOUSES = "/var/cache/airflow-ops/wheelhouse"
 DUMPS = "/var/backups/airflow"
+DUMP = "/usr/local/sbin/airflow-metadata-dump"
 
 # Two packages without dependencies: each list makes an environment of its own.
 MORE = {"airflow_install_extra_packages": ["tqdm==4.67.1"]}
@@ -190,13 +192,14 @@ def downgraded(cluster: Cluster) -> Iterator[list[list[str]]]:
     yield own
     cluster.playbook("site.yml", "--tags", "airflow_install,airflow_services")
     assert revisions(cluster) == own
+    assert "not paused" in Watchdog(cluster).sh("watchdog status").splitlines()
     until = time.monotonic() + 60  # seconds; a service that Airflow itself ends is back after RestartSec
     while "0" in processes(cluster).values():
         assert time.monotonic() < until
         time.sleep(1)
 
 
-def test_a_migration_stops_the_services_and_dumps_the_database_first(
+def test_a_migration_stops_the_services_pauses_the_watchdog_and_dumps_the_database_first(
     cluster: Cluster, downgraded: list[list[str]]
 ) -> None:
     running = processes(cluster)
@@ -206,8 +209,19 @@ def test_a_migration_stops_the_services_and_dumps_the_database_first(
     assert revisions(cluster) == [[OLD_REVISION]]
     assert processes(cluster) == running
 
+    cluster.ssh(cluster.database, f"sudo chmod a-x {DUMP}")
+    try:
+        failed = cluster.playbook("playbooks/migrate.yml", check=False)
+    finally:
+        cluster.ssh(cluster.database, f"sudo chmod a+x {DUMP}")
+    assert failed.returncode
+    assert revisions(cluster) == [[OLD_REVISION]]
+    watchdog = Watchdog(cluster)
+    assert "not paused" in watchdog.sh("watchdog status").splitlines()
+
     start = int(time.time())
     cluster.playbook("playbooks/migrate.yml")
+    assert watchdog.check() == "paused"
     assert set(processes(cluster).values()) == {"0"}
     assert revisions(cluster) == downgraded
     newer = f"sudo find {DUMPS} -name '*-before-migration.sql.gz' -newermt @{start}"

@@ -52,8 +52,14 @@ def test_playbooks_are_thin(path: Path) -> None:
         assert play.get("name"), "a play has no name"
         assert play.get("hosts") != "localhost", "with a limit such a play would silently not run"
         assert "vars" not in play or "import_playbook" in play
-        for task in play.get("tasks", []):
-            assert {"ansible.builtin.import_role", "ansible.builtin.include_role"} & set(task), task
+        blocks = [{"block": play.get("tasks", [])}]
+        while blocks:
+            block = blocks.pop()
+            for task in [task for part in ("block", "rescue", "always") for task in block.get(part, [])]:
+                if "block" in task:
+                    blocks.append(task)
+                else:
+                    assert {"ansible.builtin.import_role", "ansible.builtin.include_role"} & set(task), task
 
 
 @pytest.mark.parametrize("path", [path for path in PLAYBOOKS if path.parent != ROOT], ids=lambda path: path.name)

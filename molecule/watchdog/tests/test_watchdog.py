@@ -21,12 +21,17 @@ def scheduler() -> Host:
     return testinfra.get_host("ssh://mn01d", ssh_config=os.environ["LAB_SSH_CONFIG"])
 
 
-def converge(**variables: object) -> None:
+def run_role(**variables: object) -> subprocess.CompletedProcess[str]:
     """Run the role again with other values."""
     command = ["ansible-playbook", "-i", "inventories/dev", "-i", f"{os.environ['LAB_INVENTORY']}/dev.yml"]
     command += ["-l", "mn01d", "-e", json.dumps(variables), "molecule/watchdog/converge.yml"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def converge(**variables: object) -> None:
+    """Run the role again, which must work."""
+    done = run_role(**variables)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -83,6 +88,20 @@ def test_everything_else_is_refused(scheduler: Host, command: str) -> None:
         done = scheduler.run(f"sudo -n {command}")
     assert done.rc == 1, done.stdout
     assert "sudo:" in done.stderr
+
+
+def test_a_link_that_airflow_lays_gives_it_nothing(scheduler: Host) -> None:
+    outbox, trap = "/run/airflow-watchdog/outbox", "/etc/watchdog-trap"
+    with scheduler.sudo():
+        scheduler.check_output(f"mkdir {trap}; chmod 755 {trap}; rm -r {outbox}")
+        scheduler.check_output(f"sudo -u airflow ln -s {trap} {outbox}")
+        try:
+            assert run_role().returncode
+            assert scheduler.check_output(f"stat -c '%U %a' {trap}") == "root 755"
+        finally:
+            scheduler.check_output(f"rm {outbox}; rmdir {trap}")
+    converge()
+    assert scheduler.check_output(f"sudo stat -c '%F %U %a' {outbox}") == "directory airflow 750"
 
 
 def test_hosts_without_scheduler_have_none_of_it() -> None:

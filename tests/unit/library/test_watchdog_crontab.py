@@ -1,9 +1,14 @@
 """Exactly one entry in the crontab, whatever was there."""
 
+import json
+from pathlib import Path
+
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library import watchdog_crontab
 from library.watchdog_crontab import MARK, is_watchdog, planned, replaced
 
 COMMAND = "sh /usr/hmg/2.2.1.0-552/airflow/bin/serviceCheckAndRun.sh"
@@ -45,3 +50,30 @@ def test_a_plan_has_one_entry_keeps_the_rest_and_is_stable(lines: list[str]) -> 
     rest = [line for line in lines if line != MARK and not is_watchdog(line)]
     assert [line for line in after.splitlines() if line != MARK and not is_watchdog(line)] == rest
     assert planned(after, COMMAND) == after
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["preview", "run"])
+def test_entries_in_files_of_the_system_go_and_the_rest_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], check: bool
+) -> None:
+    table, folder, entry = tmp_path / "crontab", tmp_path / "cron.d", "* * * * * root sh /x/serviceCheckAndRun.sh"
+    folder.mkdir()
+    table.write_bytes(f"SHELL=/bin/sh\n{entry}\n# {entry}\n".encode() + b"1 1 * * * root /x \xff\n")
+    table.chmod(0o600)
+    (folder / "backup").write_text("0 3 * * * root /usr/bin/backup\n")
+    (folder / "airflow").write_text(f"{entry}\n")
+    before = {file: file.read_bytes() for file in (table, *folder.iterdir())}
+    monkeypatch.setattr(watchdog_crontab, "SYSTEM_FILES", (str(table), str(folder), str(tmp_path / "none")))
+    arguments = {"user": "no such account", "command": "", "_ansible_check_mode": check}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        watchdog_crontab.main()
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["changed"], answer["replaced"]) == (True, [entry, entry])
+    after = {file: file.read_bytes() for file in (table, *folder.iterdir())}
+    if check:
+        assert after == before
+    else:
+        assert after[table] == f"SHELL=/bin/sh\n# {entry}\n".encode() + b"1 1 * * * root /x \xff\n"
+        assert after[folder / "airflow"] == b""
+        assert after[folder / "backup"] == before[folder / "backup"]
+        assert table.stat().st_mode & 0o777 == 0o600
