@@ -307,6 +307,38 @@ def test_a_message_stays_until_every_way_worked(tmp_path: Path) -> None:
     assert json.loads(waiting.read_text())["ways"] == ["mail"]
 
 
+class NoWeb(socketserver.BaseRequestHandler):
+    """Answers, but not in HTTP."""
+
+    def handle(self) -> None:
+        self.request.recv(1024)
+        self.request.sendall(b"220 mail.example.com\r\n")
+
+
+def test_a_webhook_that_speaks_no_http_repeats_no_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mails: list[str] = []
+    monkeypatch.setattr(send, "mail", lambda _config, content: mails.append(content["subject"]) or "")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoWeb) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "webhook").write_text(f"http://127.0.0.1:{server.server_address[1]}/\n")
+        settings = config(tmp_path, mail_to=["admin@example.com"], webhook_file=str(tmp_path / "webhook"))
+        tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+        tell.deliver(settings)
+        tell.deliver(settings)
+        server.shutdown()
+    (waiting,) = (tmp_path / "outbox").iterdir()
+    assert (len(mails), json.loads(waiting.read_text())["ways"]) == (1, ["webhook"])
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_one_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "mail", lambda _config, _content: "")
+    settings = config(tmp_path, mail_to=["admin@example.com"])
+    (tmp_path / "outbox/0.json").write_text('{"expires": "later"}')
+    tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+    tell.deliver(settings)
+    assert [path.name for path in (tmp_path / "outbox").iterdir()] == ["0.json"]
+
+
 def test_a_message_that_is_too_old_is_forgotten(tmp_path: Path) -> None:
     settings = config(tmp_path, mail_to=["admin@example.com"])
     (tmp_path / "outbox/1.json").write_text(json.dumps({"expires": 1, "ways": ["mail"], "subject": "x"}))

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -30,8 +31,8 @@ def send(config: Config, path: str) -> None:
                 tell.journal("seen", f"the {way} '{content['subject']}' could not be sent: {problem}", config.unit)
             else:
                 content["ways"].remove(way)
+                store.write(path, json.dumps(content))  # at once: whatever the next way does, this one is done
         if content["ways"]:
-            store.write(path, json.dumps(content))
             return
     os.unlink(path)
 
@@ -84,5 +85,5 @@ def webhook(config: Config, content: dict[str, Any]) -> str:
         request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urlopen(request, timeout=TIMEOUT):
             return ""
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         return type(error).__name__

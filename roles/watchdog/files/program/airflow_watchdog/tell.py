@@ -78,4 +78,7 @@ def deliver(config: Config) -> None:
         for name in names if mine else ():
             from airflow_watchdog.send import send
 
-            send(config, f"{outbox}/{name}")
+            try:
+                send(config, f"{outbox}/{name}")
+            except Exception as error:  # one message that cannot be read keeps no other one back
+                journal("seen", f"the message {name} could not be sent: {type(error).__name__}", config.unit)
