@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_watchdog import airflow_cfg, look, people, queries, send, store, tell
+from airflow_watchdog import airflow_cfg, check, look, people, queries, send, store, tell
 from airflow_watchdog.config import Config, ConfigError, load
 from airflow_watchdog.decide import Policy, State
 from airflow_watchdog.evidence import prune, redacted
@@ -51,11 +51,16 @@ def config(folder: Path, **changes: Any) -> Config:
     return Config(**{**values, **changes})
 
 
-def run(folder: Path, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
-    """Run the program as it is installed."""
-    settings = config(folder, **changes)
+def written(folder: Path, settings: Config) -> Path:
+    """Return a file with the configuration, as the role writes it."""
     file = folder / "watchdog.json"
     file.write_text(json.dumps({**settings._asdict(), "policy": settings.policy._asdict()}))
+    return file
+
+
+def run(folder: Path, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program as it is installed."""
+    file = written(folder, config(folder, **changes))
     command = [sys.executable, "-I", "-S", str(PROGRAM), *arguments]
     return subprocess.run(
         command,
@@ -337,6 +342,49 @@ def test_a_message_that_cannot_be_read_keeps_no_other_one_back(tmp_path: Path, m
     tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
     tell.deliver(settings)
     assert [path.name for path in (tmp_path / "outbox").iterdir()] == ["0.json"]
+
+
+class Silent(socketserver.BaseRequestHandler):
+    """Takes a connection and says nothing until it is closed."""
+
+    asked = 0
+
+    def handle(self) -> None:
+        Silent.asked += 1
+        self.request.recv(1024)
+
+
+def test_a_silent_mail_server_holds_up_neither_a_check_nor_the_webhook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "DELIVERY_LIMIT", 6.0)
+    Silent.asked = 0
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server, hook() as url:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "airflow.cfg").write_text(CFG.format(host="127.0.0.1", port=server.server_address[1]))
+        (tmp_path / "webhook").write_text(f"{url}\n")
+        settings = config(tmp_path, mail_to=["admin@example.com"], webhook_file=str(tmp_path / "webhook"))
+        monkeypatch.setenv("WATCHDOG_CONFIG", str(written(tmp_path, settings)))
+        tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+        start = time.monotonic()
+        check.deliver(settings)
+        took = time.monotonic() - start
+        server.shutdown()
+    ((message,), (waiting,)) = Hook.taken, (tmp_path / "outbox").iterdir()
+    assert (message["kind"], Silent.asked, took < send.TIMEOUT) == ("restarted", 1, True)
+    assert json.loads(waiting.read_text())["ways"] == ["mail"]
+
+
+def test_a_way_that_does_not_work_is_tried_once_in_a_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(send, "mail", lambda _config, content: tried.append(content["kind"]) or "no answer")
+    settings = config(tmp_path, mail_to=["admin@example.com"])
+    tell.post(settings, "restarted", "it is restarted", "")
+    tell.post(settings, "recovered", "it is healthy", "")
+    tell.deliver(settings)
+    assert tried == ["restarted"]
+    tell.deliver(settings)
+    assert tried == ["restarted", "restarted"]
 
 
 def test_a_message_that_is_too_old_is_forgotten(tmp_path: Path) -> None:
