@@ -143,6 +143,46 @@ def test_a_trouble_that_a_restart_would_not_mend_is_told_when_it_lasts() -> None
     assert decide(Seen((FRESH,)), lasting.state, POLICY, NOW + 240).tell == "recovered"
 
 
+def crash_loop(life: float, minutes: int, state: State = FIRST) -> tuple[list[str], State]:
+    """Return what is told while systemd restarts a service each time it has lived for so long, and the state then."""
+    told = []
+    for minute in range(minutes):
+        elapsed = minute * 60.0
+        deaths, uptime = divmod(elapsed, life + 5)
+        heartbeat = "fresh" if uptime > 12 else "unknown"
+        probe = Probe("active", uptime=uptime, heartbeat=heartbeat, database="up", deaths=int(deaths))
+        decision = decide(Seen((probe,)), state, POLICY, NOW + elapsed)
+        assert decision.action == "none"
+        state = decision.state
+        told += [decision.tell] if decision.tell else []
+    return told, state
+
+
+@pytest.mark.parametrize("life", [26, 40, 59, 175])
+def test_a_crash_loop_that_systemd_does_not_end_is_told_once_and_so_is_its_end(life: float) -> None:
+    told, state = crash_loop(life, 15)
+    assert told == ["trouble"]
+    well = FRESH._replace(deaths=state.deaths)
+    early = decide(Seen((well,)), state, POLICY, state.died[-1] + 599)
+    assert (early.verdict, early.tell) == ("dies", "")
+    over = decide(Seen((well,)), early.state, POLICY, state.died[-1] + 600)
+    assert (over.verdict, over.tell, over.state.died) == ("healthy", "recovered", ())
+
+
+def test_a_few_deaths_that_systemd_has_mended_are_not_told() -> None:
+    assert crash_loop(1500, 60)[0] == []
+    first = decide(Seen((FRESH._replace(deaths=7),)), State(), POLICY, NOW).state
+    assert (first.deaths, first.died) == (7, ())  # what was before the first check is nothing new
+    anew = decide(Seen((FRESH._replace(deaths=0),)), first, POLICY, NOW + 60).state
+    assert anew.died == ()  # somebody started it, systemd counts from 0
+
+
+def test_a_crash_loop_is_not_told_in_a_pause() -> None:
+    state = State(deaths=3, died=(NOW - 300, NOW - 200, NOW - 100))
+    assert once(FRESH._replace(deaths=4), state=state, pause="paused") == ("none", "healthy", "")
+    assert once(FRESH._replace(deaths=4), state=state) == ("none", "dies", "trouble")
+
+
 def test_a_short_trouble_that_nobody_heard_of_ends_silently() -> None:
     first = decide(Seen((DEAD._replace(database="down"),)), State(), POLICY, NOW)
     assert decide(Seen((FRESH,)), first.state, POLICY, NOW + 60).tell == ""

@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 HOUR = 3600.0
+# A service that dies and is started again by systemd is told when this many checks of an hour have seen it, and is well
+# again when none has for so long.
+LOOP_DEATHS = 3
+LOOP_OVER = 600.0
 RUNNING = ("active", "missing")
 # systemd is at work by itself; whoever interferes makes it worse.
 CHANGING = ("activating", "deactivating", "reloading")
@@ -22,6 +26,7 @@ class Probe(NamedTuple):
 
     unit: str  # systemd's ActiveState; "missing" where another manager has the service
     uptime: float | None = None  # seconds since the unit became active
+    deaths: int | None = None  # after which systemd has started it again by itself, since somebody last started it
     fenced: bool = False  # masked, or left alone by a failover
     heartbeat: str = "unknown"  # fresh, stale or unknown
     source: str = "nobody"  # who told the heartbeat: health page, database or jobs check
@@ -70,6 +75,8 @@ class State(NamedTuple):
     since: float | None = None  # when the trouble began that is not over yet
     told: tuple[str, ...] = ()  # what was told about that trouble
     mails: tuple[float, ...] = ()  # those of the last hour
+    deaths: int | None = None  # those that the last check knew of
+    died: tuple[float, ...] = ()  # when checks of the last hour saw that there were more
     stalled: str = ""  # why no work goes on although the scheduler is healthy
 
 
@@ -87,7 +94,11 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     """Return what to do about what was seen."""
     probe = seen.probes[-1]
     verdict, message = judge(probe, policy)
-    state = _of_last_hour(state, now)
+    state = _counted(_of_last_hour(state, now), probe, now)
+    if _dies_again_and_again(state, policy, now) and verdict in ("healthy", "changing", "starting") and not seen.pause:
+        message = f"it died again and again within {now - state.died[0]:.0f} s, and systemd starts it each time"
+        state = state._replace(since=state.died[0] if state.since is None else state.since)
+        return _told(Decision("none", "dies", message, state), policy, now, "trouble")
     if verdict == "healthy":
         state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
         if not (state.stalled and _acts_on_stall(seen, policy)):
@@ -95,6 +106,11 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
         verdict, message = "stalled", state.stalled
     if verdict in QUIET:
         return Decision("none", verdict, message, state)
+    return _sick((verdict, message), seen, state, policy, now)
+
+
+def _sick(judged: tuple[str, str], seen: Seen, state: State, policy: Policy, now: float) -> Decision:
+    verdict, message = judged
     if seen.pause:
         return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state)
     state = state._replace(since=now if state.since is None else state.since)
@@ -149,6 +165,21 @@ def stall(progress: Progress, policy: Policy) -> str:
     return ""
 
 
+def _counted(state: State, probe: Probe, now: float) -> State:
+    """Return the state with the death that systemd has answered since the last check."""
+    if probe.deaths is None:
+        return state
+    more = state.deaths is not None and probe.deaths > state.deaths
+    return state._replace(deaths=probe.deaths, died=(*state.died, now) if more else state.died)
+
+
+def _dies_again_and_again(state: State, policy: Policy, now: float) -> bool:
+    """Say whether systemd starts the service in a loop that is too slow for systemd's own limit."""
+    if len(state.died) < LOOP_DEATHS or now - state.died[-1] >= LOOP_OVER:
+        return False
+    return now - state.died[0] >= policy.report_after
+
+
 def wait_before_restart(state: State, policy: Policy, now: float) -> float:
     """Return the seconds until the next restart is allowed: each of an hour waits twice as long as the one before."""
     if not state.restarts:
@@ -178,7 +209,7 @@ def _healthy(state: State, policy: Policy, now: float, message: str) -> Decision
     # A service that dies at every start is healthy for a moment, too.
     if state.since is not None and (not state.restarts or now - state.restarts[-1] >= policy.grace):
         message = f"{message}; the trouble of {now - state.since:.0f} s is over"
-        decision = Decision("none", "healthy", message, state._replace(since=None, told=()))
+        decision = Decision("none", "healthy", message, state._replace(since=None, told=(), died=()))
         return _told(decision, policy, now, "recovered", remember=False) if state.told else decision
     if state.stalled:
         return _told(Decision("none", "stalled", state.stalled, state), policy, now, "stalled")
@@ -209,5 +240,6 @@ def _strikes(probes: tuple[Probe, ...], policy: Policy) -> int:
 def _of_last_hour(state: State, now: float) -> State:
     return state._replace(
         restarts=tuple(moment for moment in state.restarts if now - moment < HOUR),
+        died=tuple(moment for moment in state.died if now - moment < HOUR),
         mails=tuple(moment for moment in state.mails if now - moment < HOUR),
     )

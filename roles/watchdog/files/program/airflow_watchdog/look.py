@@ -13,7 +13,7 @@ from airflow_watchdog.config import Config
 from airflow_watchdog.decide import Probe, Progress
 
 FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
-PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,MainPID"
+PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
 DATABASE_TIMEOUT = 15.0  # seconds; connecting alone may take five
 JOBS_TIMEOUT = 30.0
@@ -27,6 +27,7 @@ def look(config: Config) -> Probe:
     probe = Probe(
         unit=state,
         uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
+        deaths=int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else None,
         fenced=unit.get("LoadState") == "masked" or FENCE in unit.get("DropInPaths", ""),
     )
     if probe.fenced or not config.policy.watched:
