@@ -83,6 +83,39 @@ def test_strikes(probes: list[Probe], outcome: tuple[str, str, str]) -> None:
     assert once(*probes) == outcome
 
 
+def test_checks_that_run_over_time_act_together() -> None:
+    first = decide(Seen((HUNG,), over=True), State(), POLICY, NOW)
+    assert (first.action, first.verdict, first.state.strikes) == ("none", "over time", 1)
+    second = decide(Seen((HUNG,), over=True), first.state, POLICY, NOW + 60)
+    assert (second.action, second.state.strikes) == ("none", 2)
+    third = decide(Seen((HUNG,)), second.state, POLICY, NOW + 120)
+    assert (third.action, third.tell, third.state.strikes) == ("restart", "restarted", 0)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(Seen((FRESH,)), id="healthy"),
+        pytest.param(Seen((HUNG._replace(uptime=5),)), id="somebody restarted it"),
+        pytest.param(Seen((HUNG,), pause="paused"), id="paused"),
+    ],
+)
+def test_strikes_of_earlier_checks_end_with_a_better_look(between: Seen) -> None:
+    state = decide(Seen((HUNG, HUNG), over=True), State(), POLICY, NOW).state
+    assert state.strikes == 2
+    assert decide(between, state, POLICY, NOW + 60).state.strikes == 0
+    assert once(FRESH, HUNG, state=state)[0] == "probe"
+
+
+def test_checks_that_see_nothing_in_time_are_told_when_that_lasts() -> None:
+    nothing = Seen((), over=True)
+    first = decide(nothing, State(), POLICY, NOW)
+    assert (first.action, first.verdict, first.tell) == ("none", "nothing seen", "")
+    lasting = decide(nothing, first.state, POLICY, NOW + 120)
+    assert (lasting.action, lasting.tell) == ("none", "trouble")
+    assert decide(nothing._replace(pause="paused"), first.state, POLICY, NOW + 120).verdict == "paused"
+
+
 @pytest.mark.parametrize("probe", [HUNG, DEAD, DEAD._replace(database="down")])
 def test_a_pause_holds_everything(probe: Probe) -> None:
     assert once(probe, probe, probe, pause="paused by admin until noon (upgrade)") == ("none", "paused", "")

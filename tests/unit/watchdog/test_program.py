@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from airflow_watchdog import airflow_cfg, check, look, people, queries, send, store, tell
 from airflow_watchdog.config import Config, ConfigError, load
-from airflow_watchdog.decide import Policy, State
+from airflow_watchdog.decide import Policy, Probe, State
 from airflow_watchdog.evidence import prune, redacted
 
 PROGRAM = Path(__file__).parents[3] / "roles/watchdog/files/program"
@@ -310,6 +310,18 @@ def test_a_message_stays_until_every_way_worked(tmp_path: Path) -> None:
     ((message,), (waiting,)) = Hook.taken, (tmp_path / "outbox").iterdir()
     assert (message["kind"], message["unit"]) == ("restarted", "airflow-scheduler.service")
     assert json.loads(waiting.read_text())["ways"] == ["mail"]
+
+
+def test_a_scheduler_whose_looks_take_too_long_is_restarted_by_the_check_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "look", lambda _config: Probe("active", uptime=900, heartbeat="stale", database="up"))
+    restart = ["touch", str(tmp_path / "restarted")]
+    settings = config(tmp_path, probe_spacing=60, time_limit=0.3, restart_command=restart, policy=Policy(strikes=2))
+    assert check.check(settings) == 1
+    assert not (tmp_path / "restarted").exists()
+    assert check.check(settings) == 0
+    assert (tmp_path / "restarted").exists()
 
 
 class NoWeb(socketserver.BaseRequestHandler):

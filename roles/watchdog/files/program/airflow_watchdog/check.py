@@ -30,15 +30,11 @@ def check(config: Config) -> int:
         signal.signal(signal.SIGALRM, _over_time)
         try:
             _limit(config.time_limit)
-            watch(config)
-        except OverTime:
-            tell.journal("seen", f"a check took longer than {config.time_limit:.0f} s and was ended", config.unit)
-            store.remember(config.history_file, {"at": store.utc(time.time()), "verdict": "check ended: over time"})
-            return 1
+            code = watch(config)
         finally:
             _limit(0)
     deliver(config)  # after the lock is gone
-    return 0
+    return code
 
 
 def deliver(config: Config) -> None:
@@ -56,8 +52,8 @@ def _over_time(_number: int, _frame: FrameType | None) -> None:
     raise OverTime
 
 
-def watch(config: Config) -> None:
-    """Look until there is a decision, and carry it out."""
+def watch(config: Config) -> int:
+    """Look until there is a decision, and carry it out; return 1 when the time was up first."""
     path = f"{config.run_folder}/state.json"
     before = store.read(path) or {}
     state = store.state_of(before)
@@ -78,20 +74,28 @@ def watch(config: Config) -> None:
         _limit(config.restart_timeout + 60)
         folder = restart(config, decision)
     announce(config, before, record, decision, folder)
+    return int(decision.verdict in ("over time", "nothing seen"))
 
 
 def decided(config: Config, state: State, asked: float | None) -> tuple[Decision, Probe, float | None]:
     """Return the decision after as many looks as it needs, the last look, and when progress was last asked."""
     probes: list[Probe] = []
-    while True:
-        probes.append(look.look(config))
-        # Each time anew: a playbook may have come in between.
-        pause = store.pause_text(store.active_pauses(store.read(config.pause_file), time.time()))
-        progress, asked = progress_when_due(config, probes[-1], asked)
-        decision = decide(Seen(tuple(probes), progress, pause), state, config.policy, time.monotonic())
-        if decision.action != "probe":
-            return decision, probes[-1], asked
-        time.sleep(config.probe_spacing)
+    try:
+        while True:
+            probes.append(look.look(config))
+            progress, asked = progress_when_due(config, probes[-1], asked)
+            decision = decide(Seen(tuple(probes), progress, paused(config)), state, config.policy, time.monotonic())
+            if decision.action != "probe":
+                return decision, probes[-1], asked
+            time.sleep(config.probe_spacing)
+    except OverTime:
+        seen = Seen(tuple(probes), pause=paused(config), over=True)
+        return decide(seen, state, config.policy, time.monotonic()), (probes or [Probe("unknown")])[-1], asked
+
+
+def paused(config: Config) -> str:
+    """Say who holds the watchdog; read for each decision anew, a playbook may have come in between."""
+    return store.pause_text(store.active_pauses(store.read(config.pause_file), time.time()))
 
 
 def progress_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:

@@ -16,7 +16,7 @@ RUNNING = ("active", "missing")
 # systemd is at work by itself; whoever interferes makes it worse.
 CHANGING = ("activating", "deactivating", "reloading")
 # Restarting would not help, or would harm: only told.
-REPORTED = ("database down", "runs elsewhere", "not to be seen")
+REPORTED = ("database down", "runs elsewhere", "not to be seen", "nothing seen")
 # Nothing is wrong, or it is too early to tell.
 QUIET = ("not watched", "changing", "starting")
 
@@ -51,6 +51,7 @@ class Seen(NamedTuple):
     probes: tuple[Probe, ...]
     progress: Progress | None = None  # None when it was not asked
     pause: str = ""  # who paused the watchdog, why and until when; empty when nobody did
+    over: bool = False  # the time of this invocation is up, there is no further look
 
 
 class Policy(NamedTuple):
@@ -75,6 +76,7 @@ class State(NamedTuple):
     since: float | None = None  # when the trouble began that is not over yet
     told: tuple[str, ...] = ()  # what was told about that trouble
     mails: tuple[float, ...] = ()  # those of the last hour
+    strikes: int = 0  # of checks that had no time for as many as a restart takes
     deaths: int | None = None  # those that the last check knew of
     died: tuple[float, ...] = ()  # when checks of the last hour saw that there were more
     stalled: str = ""  # why no work goes on although the scheduler is healthy
@@ -92,13 +94,18 @@ class Decision(NamedTuple):
 
 def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     """Return what to do about what was seen."""
+    state = _of_last_hour(state, now)
+    if not seen.probes:
+        return _sick(("nothing seen", "not even one look ended in time"), seen, state, policy, now)
     probe = seen.probes[-1]
     verdict, message = judge(probe, policy)
-    state = _counted(_of_last_hour(state, now), probe, now)
+    state = _counted(state, probe, now)
     if _dies_again_and_again(state, policy, now) and verdict in ("healthy", "changing", "starting") and not seen.pause:
         message = f"it died again and again within {now - state.died[0]:.0f} s, and systemd starts it each time"
         state = state._replace(since=state.died[0] if state.since is None else state.since)
         return _told(Decision("none", "dies", message, state), policy, now, "trouble")
+    if verdict == "healthy" or verdict in QUIET:
+        state = state._replace(strikes=0)
     if verdict == "healthy":
         state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
         if not (state.stalled and _acts_on_stall(seen, policy)):
@@ -112,13 +119,19 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
 def _sick(judged: tuple[str, str], seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     verdict, message = judged
     if seen.pause:
-        return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state)
+        return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state._replace(strikes=0))
     state = state._replace(since=now if state.since is None else state.since)
     if verdict in REPORTED:
         return _told(Decision("none", verdict, message, state), policy, now, "trouble")
-    if verdict != "stalled" and _strikes(seen.probes, policy) < policy.strikes:
+    strikes = _strikes(seen.probes, policy)
+    # Those of earlier checks go on counting as long as no look in between was a better one.
+    strikes += state.strikes if strikes == len(seen.probes) else 0
+    if verdict == "stalled" or strikes >= policy.strikes:
+        return _restart(verdict, message, state._replace(strikes=0), policy, now)
+    if not seen.over:
         return Decision("probe", verdict, message, state)
-    return _restart(verdict, message, state, policy, now)
+    message = f"{message}; the check took too long to look again"
+    return _told(Decision("none", "over time", message, state._replace(strikes=strikes)), policy, now, "trouble")
 
 
 def judge(probe: Probe, policy: Policy) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from airflow_watchdog.decide import Probe, Progress
 FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
 PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
-DATABASE_TIMEOUT = 15.0  # seconds; connecting alone may take five
+DATABASE_TIMEOUT = 10.0  # seconds; three looks fit into a check, also while the database is silent
 JOBS_TIMEOUT = 30.0
 
 

@@ -35,8 +35,8 @@ def login(url: str) -> dict[str, Any]:
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "database": parts.path.lstrip("/"),
-        "connect_timeout": 5,
-        "read_timeout": 5,
+        "connect_timeout": 4,
+        "read_timeout": 4,
     }
 
 
