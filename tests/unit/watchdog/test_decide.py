@@ -235,6 +235,8 @@ def test_never_more_messages_an_hour_than_allowed() -> None:
         pytest.param(Progress(scheduled=599, parsed=9), "", id="not long enough"),
         pytest.param(Progress(scheduled=601, running=1), "", id="waits for a slot behind a running task"),
         pytest.param(Progress(scheduled=601, queued=5), "", id="waits for a slot behind a queued task"),
+        pytest.param(Progress(ready=601, running=9), "although there is room", id="due, with room beside what runs"),
+        pytest.param(Progress(scheduled=601, ready=599, running=1), "", id="there has been room only for a while"),
         pytest.param(Progress(queued=601), "no worker takes it", id="queued, and no worker takes it"),
         pytest.param(Progress(queued=601, running=2), "", id="workers are busy"),
         pytest.param(Progress(elsewhere=("dn01p",)), "a scheduler runs on dn01p, too", id="two schedulers"),

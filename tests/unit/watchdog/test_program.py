@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import json
 import socketserver
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -226,6 +228,65 @@ def test_login(url: str, host: str, user: str, password: str, database: str) -> 
 def test_a_database_that_is_no_mariadb_is_not_asked(url: str) -> None:
     with pytest.raises(ValueError, match="MariaDB"):
         queries.login(url)
+
+
+@pytest.mark.parametrize(
+    ("change", "ready"),
+    [
+        pytest.param("", True, id="room for it beside a task that runs"),
+        pytest.param("UPDATE slot_pool SET slots = 1", False, id="the pool is full"),
+        pytest.param("UPDATE slot_pool SET slots = -1", True, id="the pool has no limit"),
+        pytest.param("UPDATE task_instance SET pool_slots = 2 WHERE state = 'scheduled'", False, id="too big for it"),
+        pytest.param("UPDATE dag SET max_active_tasks = 1", False, id="the DAG is at its limit"),
+        pytest.param("UPDATE dag SET is_paused = 1", False, id="the DAG is paused"),
+        pytest.param("UPDATE dag_run SET state = 'queued'", False, id="its run has not begun"),
+        pytest.param(
+            "INSERT INTO task_instance VALUES ('b', 'r', 'deferred', 'p', 1, 0)", True, id="others are deferred"
+        ),
+        pytest.param(
+            "INSERT INTO task_instance VALUES ('b', 'r', 'deferred', 'p', 1, 0);"
+            "UPDATE slot_pool SET include_deferred = 1",
+            False,
+            id="deferred tasks count in this pool",
+        ),
+    ],
+)
+def test_a_task_is_ready_when_pool_and_dag_have_room(change: str, ready: bool) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(f"""
+            CREATE TABLE task_instance (dag_id, run_id, state, pool, pool_slots, updated_at);
+            CREATE TABLE dag_run (dag_id, run_id, state, run_type);
+            CREATE TABLE dag (dag_id, is_paused, is_active, max_active_tasks);
+            CREATE TABLE slot_pool (pool, slots, include_deferred);
+            INSERT INTO task_instance VALUES ('a', 'r', 'running', 'p', 1, 100), ('a', 'r', 'scheduled', 'p', 1, 200);
+            INSERT INTO dag_run VALUES ('a', 'r', 'running', 'manual');
+            INSERT INTO dag VALUES ('a', 0, 1, 16);
+            INSERT INTO slot_pool VALUES ('p', 2, 0);
+            {change};
+        """)
+        assert database.execute(queries.READY).fetchall() == [(200 if ready else None,)]
+
+
+class Cursor:
+    """A database in which one task is due, one runs, and there is room."""
+
+    def __init__(self, now: datetime.datetime) -> None:
+        self._long_ago = now - datetime.timedelta(seconds=700)
+
+    def execute(self, query: str) -> None:
+        rows = [("scheduled", 1, self._long_ago, None), ("running", 1, self._long_ago, self._long_ago)]
+        answers: dict[str, list[Any]] = {queries.HEARTBEATS: [], queries.TASKS: rows}
+        self._answer = answers.get(query, [(self._long_ago,)])
+
+    def fetchall(self) -> list[Any]:
+        return self._answer
+
+
+@pytest.mark.parametrize(("parallelism", "ready"), [(2, 700.0), (0, 700.0), (1, None)])
+def test_the_scheduler_s_own_limit_is_no_stall(parallelism: int, ready: float | None) -> None:
+    now = datetime.datetime(2026, 3, 14)
+    progress = queries.answers(Cursor(now), now, parallelism)["progress"]
+    assert (progress["ready"], progress["scheduled"], progress["running"]) == (ready, 700.0, 1)
 
 
 CFG = """\

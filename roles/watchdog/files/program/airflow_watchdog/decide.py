@@ -39,6 +39,7 @@ class Progress(NamedTuple):
     """Does work go on? Ages in seconds, None where there is no such task or DAG."""
 
     scheduled: float | None = None  # the task that has been due, and not queued, for the longest time
+    ready: float | None = None  # the same, of those for which pool, DAG and scheduler have room
     queued: float | None = None  # the task that no worker has taken for the longest time
     running: int = 0
     parsed: float | None = None  # the last DAG that was parsed
@@ -165,12 +166,14 @@ def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
 def stall(progress: Progress, policy: Policy) -> str:
     """Say what is wrong although the scheduler is healthy; empty when nothing is.
 
-    A task that waits while others run waits for a slot, which is nobody's fault.
+    A task that waits for a slot while others run is nobody's fault.
     """
     if progress.elsewhere:
         return f"a scheduler runs on {', '.join(progress.elsewhere)}, too, and both queue the same tasks"
     if not progress.running and (progress.scheduled or 0) > policy.stall and not progress.queued:
         return f"a task is due for {progress.scheduled:.0f} s, nothing runs and nothing is queued"
+    if (progress.ready or 0) > policy.stall:
+        return f"a task is due for {progress.ready:.0f} s, and nobody queues it although there is room"
     if not progress.running and (progress.queued or 0) > policy.stall:
         return f"a task is queued for {progress.queued:.0f} s and nothing runs, no worker takes it"
     if (progress.parsed or 0) > policy.stall:
