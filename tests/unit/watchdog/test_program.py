@@ -122,6 +122,10 @@ def test_state_survives_a_round_trip_and_a_boot_begins_anew() -> None:
     assert store.state_of(None) == State()
 
 
+def test_the_state_of_another_version_is_taken_over() -> None:
+    assert store.state_of({"state": {"total": 7, "of_a_later_version": 1}}) == State(total=7)
+
+
 def test_pauses_expire_and_each_owner_has_one() -> None:
     pauses = store.with_pause([], "admin", "a", now=100, seconds=60)
     pauses = store.with_pause(pauses, "playbook", "b", now=110, seconds=10)

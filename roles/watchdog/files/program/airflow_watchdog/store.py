@@ -60,12 +60,13 @@ def alone(path: str) -> Iterator[bool]:
 
 
 def state_of(record: Any) -> State:
-    """Return the state in the record of the last check; a fresh one when there is none, as after a boot."""
-    kept = (record or {}).get("state")
-    if not kept:
-        return State()
+    """Return the state in the record of the last check; a fresh one when there is none, as after a boot.
+
+    Another version of the program may have written it: what this one does not know is left out.
+    """
+    kept = (record or {}).get("state") or {}
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
-    return State(**values)
+    return State(**{key: value for key, value in values.items() if key in State._fields})
 
 
 def active_pauses(pauses: Any, now: float) -> list[dict[str, Any]]:
