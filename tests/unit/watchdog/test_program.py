@@ -126,15 +126,34 @@ def test_the_state_of_another_version_is_taken_over() -> None:
     assert store.state_of({"state": {"total": 7, "of_a_later_version": 1}}) == State(total=7)
 
 
+def at(moment: float, jump: float = 0, boot: str = "this") -> store.Clock:
+    """Return a moment whose wall clock may have jumped."""
+    return store.Clock(moment + jump, moment, boot)
+
+
 def test_pauses_expire_and_each_owner_has_one() -> None:
-    pauses = store.with_pause([], "admin", "a", now=100, seconds=60)
-    pauses = store.with_pause(pauses, "playbook", "b", now=110, seconds=10)
-    pauses = store.with_pause(pauses, "admin", "c", now=115, seconds=60)
+    pauses = store.with_pause([], "admin", "a", at(100), seconds=60)
+    pauses = store.with_pause(pauses, "playbook", "b", at(110), seconds=10)
+    pauses = store.with_pause(pauses, "admin", "c", at(115), seconds=60)
     assert [(each["owner"], each["reason"]) for each in pauses] == [("playbook", "b"), ("admin", "c")]
-    assert [each["owner"] for each in store.active_pauses(pauses, 120)] == ["admin"]
-    assert store.without_pause(pauses, "playbook", 116) == pauses[1:]
-    assert store.without_pause(pauses, None, 116) == []
+    assert [each["owner"] for each in store.active_pauses(pauses, at(120))] == ["admin"]
+    assert store.without_pause(pauses, "playbook", at(116)) == pauses[1:]
+    assert store.without_pause(pauses, None, at(116)) == []
     assert store.pause_text(pauses[1:]) == "paused by admin until 1970-01-01T00:02:55Z (c)"
+
+
+@pytest.mark.parametrize(
+    ("now", "held"),
+    [
+        pytest.param(at(159, jump=3600), True, id="the clock jumped ahead"),
+        pytest.param(at(161, jump=-3600), False, id="the clock jumped back"),
+        pytest.param(at(5, jump=150, boot="next"), True, id="booted within the pause"),
+        pytest.param(at(5, jump=160, boot="next"), False, id="booted after the pause"),
+    ],
+)
+def test_a_clock_that_jumps_neither_ends_nor_prolongs_a_pause(now: store.Clock, held: bool) -> None:
+    pauses = store.with_pause([], "admin", "a", at(100), seconds=60)
+    assert bool(store.active_pauses(pauses, now)) is held
 
 
 @pytest.mark.parametrize(
@@ -149,7 +168,7 @@ def test_pauses_expire_and_each_owner_has_one() -> None:
     ],
 )
 def test_a_pause_file_written_by_hand(content: object, held: bool) -> None:
-    assert bool(store.active_pauses(content, time.time())) is held
+    assert bool(store.active_pauses(content, store.clock())) is held
 
 
 def test_the_scheduler_of_another_host_is_seen_and_this_one_s_is_none_under_its_longer_name() -> None:

@@ -95,7 +95,7 @@ def decided(config: Config, state: State, asked: float | None) -> tuple[Decision
 
 def paused(config: Config) -> str:
     """Say who holds the watchdog; read for each decision anew, a playbook may have come in between."""
-    return store.pause_text(store.active_pauses(store.read(config.pause_file), time.time()))
+    return store.pause_text(store.active_pauses(store.read(config.pause_file), store.clock()))
 
 
 def progress_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
