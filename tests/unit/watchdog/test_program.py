@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from airflow_watchdog import airflow_cfg, check, look, people, queries, send, store, tell
 from airflow_watchdog.config import Config, ConfigError, load
-from airflow_watchdog.decide import Policy, Probe, State
+from airflow_watchdog.decide import Policy, Probe, State, judge
 from airflow_watchdog.evidence import prune, redacted
 
 PROGRAM = Path(__file__).parents[3] / "roles/watchdog/files/program"
@@ -30,6 +30,7 @@ def config(folder: Path, **changes: Any) -> Config:
     (folder / "outbox").mkdir(exist_ok=True)
     values: dict[str, Any] = {
         "unit": "airflow-scheduler.service",
+        "process": "airflow scheduler",
         "home": str(folder),
         "environment_file": str(folder / "airflow.env"),
         "health_url": "http://localhost:1/health",
@@ -174,6 +175,24 @@ def test_a_pause_file_written_by_hand(content: object, held: bool) -> None:
 def test_the_scheduler_of_another_host_is_seen_and_this_one_s_is_none_under_its_longer_name() -> None:
     answer = {"heartbeats": {"mn02p.example.com": 1.0, "dn01p": 2.0, "mn01p": 500.0}}
     assert look.elsewhere(answer, "mn02p", 30) == ("dn01p",)
+
+
+def test_the_grace_of_a_service_that_systemd_does_not_know_counts_from_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = f"airflow scheduler {tmp_path.name}"
+    monkeypatch.setattr(look, "shown", lambda _config: {"LoadState": "not-found"})
+    settings = config(tmp_path, process=words)
+    assert look.look(settings).uptime is None
+    with subprocess.Popen(["bash", "-c", f"exec -a '{words}' sleep 60"]) as process:
+        try:
+            seen = look.look(settings)
+            while seen.uptime is None:  # it is still bash
+                seen = look.look(settings)
+        finally:
+            process.kill()
+    assert (seen.unit, seen.uptime is not None and 0 <= seen.uptime < 30) == ("missing", True)
+    assert judge(seen._replace(heartbeat="stale"), Policy(grace=60))[0] == "starting"
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:

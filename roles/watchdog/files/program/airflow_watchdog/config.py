@@ -18,6 +18,7 @@ class Config(NamedTuple):
     """Where everything is, and the limits."""
 
     unit: str
+    process: str  # words in the command of its main process
     home: str
     environment_file: str
     health_url: str

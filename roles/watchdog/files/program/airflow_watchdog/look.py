@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from itertools import repeat
 from typing import Any
 
 from airflow_watchdog.config import Config
@@ -37,6 +38,8 @@ def look(config: Config) -> Probe:
         if page == "fresh":
             return probe._replace(heartbeat="fresh", source="health page")
         probe = probe._replace(heartbeat=page, source="health page")
+    if state == "missing":
+        probe = probe._replace(uptime=process_age(config.process))
     return asked_further(config, probe)
 
 
@@ -73,6 +76,27 @@ def shown(config: Config) -> dict[str, str]:
     command = ["systemctl", "show", f"--property={PROPERTIES}", config.unit]
     code, text = run(command, config.probe_timeout * 2)
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if code == 0 else {}
+
+
+def process_age(words: str) -> float | None:
+    """Return for how many seconds the oldest process of this account with these words has run, None without one."""
+    ages = [age for age in map(_age_of, filter(str.isdigit, os.listdir("/proc")), repeat(words)) if age is not None]
+    return max(ages, default=None)
+
+
+def _age_of(process: str, words: str) -> float | None:
+    try:
+        if os.stat(f"/proc/{process}").st_uid != os.getuid() or int(process) == os.getpid():
+            return None
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            command = file.read().replace(b"\0", b" ").decode(errors="replace")
+        if words not in command:
+            return None
+        with open(f"/proc/{process}/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b") ")[2].split()[19])
+    except OSError:  # it has ended
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def health_page(url: str, timeout: float) -> str:
