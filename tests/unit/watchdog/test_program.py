@@ -34,6 +34,7 @@ def config(folder: Path, **changes: Any) -> Config:
         "home": str(folder),
         "environment_file": str(folder / "airflow.env"),
         "health_url": "http://localhost:1/health",
+        "ping_command": [],
         "restart_command": ["true"],
         "pause_file": str(folder / "pause.json"),
         "history_file": str(folder / "history.jsonl"),
@@ -193,6 +194,65 @@ def test_the_grace_of_a_service_that_systemd_does_not_know_counts_from_its_proce
             process.kill()
     assert (seen.unit, seen.uptime is not None and 0 <= seen.uptime < 30) == ("missing", True)
     assert judge(seen._replace(heartbeat="stale"), Policy(grace=60))[0] == "starting"
+
+
+WORKER = {"LoadState": "loaded", "ActiveState": "active", "ActiveEnterTimestampMonotonic": "1", "NRestarts": "0"}
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """Return the configuration for a worker whose log server answers, and whose ping is counted."""
+    monkeypatch.setattr(look, "shown", lambda _config: WORKER)
+    ping = ["sh", "-c", f"echo >>{tmp_path}/pings; exit $(cat {tmp_path}/code)"]
+    (tmp_path / "code").write_text("0")
+    with hook() as url:
+        yield config(tmp_path, health_url=url, ping_command=ping, unit="airflow-worker.service", progress_interval=300)
+
+
+def pings(settings: Config) -> int:
+    """Return how often celery was asked."""
+    file = Path(settings.run_folder) / "pings"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def test_a_worker_is_pinged_at_first_and_then_only_when_that_is_due(worker: Config) -> None:
+    assert [check.check(worker), check.check(worker), check.check(worker), pings(worker)] == [0, 0, 0, 1]
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (record["verdict"], record["message"]) == ("healthy", "the heartbeat is fresh (log server)")
+    record["progress_at"] -= 300
+    store.write(f"{worker.run_folder}/state.json", json.dumps(record))
+    check.check(worker)
+    assert pings(worker) == 2
+
+
+def test_a_worker_whose_log_server_is_silent_is_pinged_and_not_restarted(worker: Config) -> None:
+    check.check(worker)
+    silent = worker._replace(health_url="http://localhost:1/")
+    check.check(silent)
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (pings(worker), record["verdict"], record["state"]["total"]) == (2, "no log server", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "asked", "restarts"),
+    [
+        pytest.param("69", "hung", 3, 1, id="no answer"),
+        pytest.param("1", "not to be seen", 1, 0, id="no broker"),
+    ],
+)
+def test_a_worker_that_does_not_answer(worker: Config, code: str, verdict: str, asked: int, restarts: int) -> None:
+    (Path(worker.run_folder) / "code").write_text(code)
+    check.check(worker)
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (record["verdict"], pings(worker), record["state"]["total"]) == (verdict, asked, restarts)
+    assert record["progress_at"] is None  # the next check asks again
+
+
+def test_a_worker_in_quarantine_is_left_alone(worker: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in = "/etc/systemd/system/airflow-worker.service.d/dag-release-quarantine.conf"
+    monkeypatch.setattr(look, "shown", lambda _config: {**WORKER, "ActiveState": "inactive", "DropInPaths": drop_in})
+    check.check(worker)
+    assert store.read(f"{worker.run_folder}/state.json")["verdict"] == "not watched"
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:
@@ -374,9 +434,12 @@ def test_only_the_newest_evidence_is_kept(tmp_path: Path) -> None:
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
-    """Takes messages."""
+    """Takes messages, and answers like the log server of a worker."""
 
     taken: list[dict[str, Any]]
+
+    def do_GET(self) -> None:
+        self.send_error(404)
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
@@ -418,13 +481,27 @@ def test_a_message_stays_until_every_way_worked(tmp_path: Path) -> None:
 def test_a_scheduler_whose_looks_take_too_long_is_restarted_by_the_check_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(look, "look", lambda _config: Probe("active", uptime=900, heartbeat="stale", database="up"))
+    monkeypatch.setattr(
+        look, "look", lambda _config, deep: Probe("active", uptime=900, heartbeat="stale", database="up")
+    )
     restart = ["touch", str(tmp_path / "restarted")]
     settings = config(tmp_path, probe_spacing=60, time_limit=0.3, restart_command=restart, policy=Policy(strikes=2))
     assert check.check(settings) == 1
     assert not (tmp_path / "restarted").exists()
     assert check.check(settings) == 0
     assert (tmp_path / "restarted").exists()
+
+
+def sent(monkeypatch: pytest.MonkeyPatch, problem: str) -> list[str]:
+    """Let mails go nowhere, with a problem or without; return the list of their kinds, as it grows."""
+    kinds: list[str] = []
+
+    def mail(_config: Config, content: dict[str, Any]) -> str:
+        kinds.append(content["kind"])
+        return problem
+
+    monkeypatch.setattr(send, "mail", mail)
+    return kinds
 
 
 class NoWeb(socketserver.BaseRequestHandler):
@@ -436,8 +513,7 @@ class NoWeb(socketserver.BaseRequestHandler):
 
 
 def test_a_webhook_that_speaks_no_http_repeats_no_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mails: list[str] = []
-    monkeypatch.setattr(send, "mail", lambda _config, content: mails.append(content["subject"]) or "")
+    mails = sent(monkeypatch, "")
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoWeb) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         (tmp_path / "webhook").write_text(f"http://127.0.0.1:{server.server_address[1]}/\n")
@@ -491,8 +567,7 @@ def test_a_silent_mail_server_holds_up_neither_a_check_nor_the_webhook(
 
 
 def test_a_way_that_does_not_work_is_tried_once_in_a_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[str] = []
-    monkeypatch.setattr(send, "mail", lambda _config, content: tried.append(content["kind"]) or "no answer")
+    tried = sent(monkeypatch, "no answer")
     settings = config(tmp_path, mail_to=["admin@example.com"])
     tell.post(settings, "restarted", "it is restarted", "")
     tell.post(settings, "recovered", "it is healthy", "")

@@ -78,12 +78,12 @@ def watch(config: Config) -> int:
 
 
 def decided(config: Config, state: State, asked: float | None) -> tuple[Decision, Probe, float | None]:
-    """Return the decision after as many looks as it needs, the last look, and when progress was last asked."""
+    """Return the decision after as many looks as it needs, the last look, and when the dear question was asked."""
     probes: list[Probe] = []
     try:
         while True:
-            probes.append(look.look(config))
-            progress, asked = progress_when_due(config, probes[-1], asked)
+            probes.append(look.look(config, deep=bool(probes) or is_due(config, asked)))
+            progress, asked = asked_when_due(config, probes[-1], asked)
             decision = decide(Seen(tuple(probes), progress, paused(config)), state, config.policy, time.monotonic())
             if decision.action != "probe":
                 return decision, probes[-1], asked
@@ -98,15 +98,25 @@ def paused(config: Config) -> str:
     return store.pause_text(store.active_pauses(store.read(config.pause_file), store.clock()))
 
 
-def progress_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
-    """Ask the database for progress every few minutes, as long as the scheduler is healthy."""
-    now = time.monotonic()
-    if probe.heartbeat != "fresh" or not config.progress_interval:
-        return None, asked
+def is_due(config: Config, asked: float | None) -> bool:
+    """Say whether it is time for the question that is too dear for each minute."""
+    if not config.progress_interval:
+        return False
     # Crontab starts each minute, give or take a second.
-    if asked is not None and 0 <= now - asked < config.progress_interval - 5:
+    return asked is None or not 0 <= time.monotonic() - asked < config.progress_interval - 5
+
+
+def asked_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
+    """Ask the database for progress as long as the scheduler is healthy; return when the question was last asked.
+
+    Of a worker the look itself has asked; one that did not answer well is asked by the next look, too.
+    """
+    if config.ping_command:
+        last = time.monotonic() if probe.source == "celery ping" else asked
+        return None, last if probe.heartbeat == "fresh" else None
+    if probe.heartbeat != "fresh" or not is_due(config, asked):
         return None, asked
-    return look.progress(config), now
+    return look.progress(config), time.monotonic()
 
 
 def restart(config: Config, decision: Decision) -> str:

@@ -21,7 +21,8 @@ class Config(NamedTuple):
     process: str  # words in the command of its main process
     home: str
     environment_file: str
-    health_url: str
+    health_url: str  # of a worker: the server of its logs
+    ping_command: list[str]  # asks a worker whether it lives; empty for a scheduler
     restart_command: list[str]
     pause_file: str
     history_file: str

@@ -16,7 +16,7 @@ RUNNING = ("active", "missing")
 # systemd is at work by itself; whoever interferes makes it worse.
 CHANGING = ("activating", "deactivating", "reloading")
 # Restarting would not help, or would harm: only told.
-REPORTED = ("database down", "runs elsewhere", "not to be seen", "nothing seen")
+REPORTED = ("database down", "runs elsewhere", "not to be seen", "nothing seen", "no log server")
 # Nothing is wrong, or it is too early to tell.
 QUIET = ("not watched", "changing", "starting")
 
@@ -29,7 +29,8 @@ class Probe(NamedTuple):
     deaths: int | None = None  # after which systemd has started it again by itself, since somebody last started it
     fenced: bool = False  # masked, or left alone by a failover
     heartbeat: str = "unknown"  # fresh, stale or unknown
-    source: str = "nobody"  # who told the heartbeat: health page, database or jobs check
+    source: str = "nobody"  # who told the heartbeat
+    log_server: bool = True  # of a worker: whether it serves its logs
     age: float | None = None  # of the heartbeat, in seconds, where the source tells it
     database: str = "unknown"  # up, down or unknown; asked only when the health page is not content
     elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
@@ -144,6 +145,8 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
     if probe.unit in CHANGING:
         return "changing", f"the unit is {probe.unit}, systemd is at work"
     if probe.unit in RUNNING and probe.heartbeat == "fresh":
+        if not probe.log_server:
+            return "no log server", "it answers, but nobody can read the logs of its tasks on port 8793"
         return "healthy", f"the heartbeat is fresh ({probe.source})"
     return _judge_sick(probe, policy)
 
@@ -160,7 +163,7 @@ def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
     if probe.heartbeat == "stale":
         age = "" if probe.age is None else f", {probe.age:.0f} s old"
         return "hung", f"the unit is active and the heartbeat is stale ({probe.source}{age})"
-    return "not to be seen", "neither the health page nor the database nor airflow jobs check can be asked"
+    return "not to be seen", f"nobody can be asked whether it lives, the last one was {probe.source}"
 
 
 def stall(progress: Progress, policy: Policy) -> str:

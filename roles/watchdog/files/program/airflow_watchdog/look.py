@@ -13,15 +13,18 @@ from typing import Any
 from airflow_watchdog.config import Config
 from airflow_watchdog.decide import Probe, Progress
 
-FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
+# What keeps a unit stopped: a failover moved the scheduler away, or a worker missed a DAG release.
+FENCES = ("/airflow-failover.conf", "/dag-release-quarantine.conf")
 PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
 DATABASE_TIMEOUT = 10.0  # seconds; three looks fit into a check, also while the database is silent
 JOBS_TIMEOUT = 30.0
+PING_TIMEOUT = 30.0
+NO_ANSWER = 69  # how celery ends when no worker has answered
 
 
-def look(config: Config) -> Probe:
-    """Return one look at the service."""
+def look(config: Config, deep: bool = True) -> Probe:
+    """Return one look at the service; a deep one at a worker asks also while all seems well."""
     unit = shown(config)
     monotonic = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
     state = unit.get("ActiveState", "missing") if unit.get("LoadState") != "not-found" else "missing"
@@ -29,10 +32,12 @@ def look(config: Config) -> Probe:
         unit=state,
         uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
         deaths=int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else None,
-        fenced=unit.get("LoadState") == "masked" or FENCE in unit.get("DropInPaths", ""),
+        fenced=unit.get("LoadState") == "masked" or any(fence in unit.get("DropInPaths", "") for fence in FENCES),
     )
     if probe.fenced or not config.policy.watched:
         return probe
+    if config.ping_command:
+        return worker(config, probe, deep)
     if state in ("active", "missing"):
         page = health_page(config.health_url, config.probe_timeout)
         if page == "fresh":
@@ -41,6 +46,19 @@ def look(config: Config) -> Probe:
     if state == "missing":
         probe = probe._replace(uptime=process_age(config.process))
     return asked_further(config, probe)
+
+
+def worker(config: Config, probe: Probe, deep: bool) -> Probe:
+    """Return the probe with what a worker says: its log server for next to nothing, celery for seconds of CPU."""
+    if probe.unit not in ("active", "missing"):
+        return probe
+    log_server = bool(first_line(config.health_url, config.probe_timeout))
+    if log_server and not deep:
+        return probe._replace(heartbeat="fresh", source="log server")
+    code = run(config.ping_command, PING_TIMEOUT, environment(config))[0]
+    # Anything else is the broker's trouble, and a restart would not help.
+    heartbeat = {0: "fresh", NO_ANSWER: "stale"}.get(code, "unknown")
+    return probe._replace(heartbeat=heartbeat, source="celery ping", log_server=log_server)
 
 
 def asked_further(config: Config, probe: Probe) -> Probe:
@@ -100,7 +118,12 @@ def _age_of(process: str, words: str) -> float | None:
 
 
 def health_page(url: str, timeout: float) -> str:
-    """Return fresh or stale as the scheduler's own page has it, unknown when it does not answer.
+    """Return fresh or stale as the scheduler's own page has it, unknown when it does not answer."""
+    return health_of(first_line(url, timeout))
+
+
+def first_line(url: str, timeout: float) -> bytes:
+    """Return the beginning of the answer to a request, nothing when there is none.
 
     By hand: importing an HTTP client costs more than all the rest of a check.
     """
@@ -110,9 +133,9 @@ def health_page(url: str, timeout: float) -> str:
         with socket.create_connection((host, int(port or 80)), timeout) as connection:
             connection.settimeout(timeout)
             connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
-            return health_of(connection.recv(64))
+            return connection.recv(64)
     except (OSError, ValueError):
-        return "unknown"
+        return b""
 
 
 def health_of(first_line: bytes) -> str:

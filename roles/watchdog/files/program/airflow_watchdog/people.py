@@ -27,7 +27,7 @@ def main(config: Config, arguments: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = argparse.ArgumentParser(prog="watchdog", description="The watchdog of the Airflow scheduler on this host.")
+    top = argparse.ArgumentParser(prog="watchdog", description="The watchdog of Airflow on this host.")
     commands = top.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("status", help="what it saw and did in the last hours")
     shown.add_argument("--hours", type=float, default=HOURS, help="how far back (default: 24)")
