@@ -7,6 +7,7 @@ themselves, with short limits.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import threading
@@ -300,3 +301,51 @@ def test_after_a_power_cut_it_watches_again(alone: Watchdog) -> None:
     alone.wait_until_healthy()
     figure("power cut, healthy again", time.monotonic() - start)
     assert (alone.check(), alone.restarts()) == ("healthy", 0)
+
+
+# A worker, whose watchdog is there for these tests alone.
+
+
+@pytest.fixture
+def worker(cluster: Cluster) -> Iterator[Watchdog]:
+    """Return the watchdog of a worker, with cron stopped and short limits."""
+    watchdog = Watchdog(cluster, "dn01p", "airflow-worker")
+    watch(watchdog, "scheduler", "worker")
+    try:
+        watchdog.sh("sudo systemctl stop cron")
+        watchdog.clear()
+        with watchdog.limits(**SHORT, probe_spacing=0.5):
+            yield watchdog
+    finally:
+        watchdog.sh("sudo systemctl start cron airflow-worker")
+        watch(watchdog, "scheduler")
+
+
+def watch(watchdog: Watchdog, *units: str) -> None:
+    """Install the watchdog of a host for these units, or remove it where the host runs none of them."""
+    variables = json.dumps({"watchdog_units": units})
+    watchdog.cluster.playbook("molecule/watchdog/converge.yml", "-l", watchdog.host, "-e", variables)
+
+
+def test_a_worker_that_hangs_or_is_dead_is_restarted_where_that_is_wanted(worker: Watchdog) -> None:
+    assert worker.check() == "healthy"
+    assert worker.last()["message"] == "the heartbeat is fresh (celery ping)"
+    before, start = worker.pid(), time.monotonic()
+    worker.sh(f"sudo kill -STOP {before}")
+    assert worker.check() == "healthy"  # its log server, another process, answers; the next ping will tell
+    with worker.limits(progress_interval=1):
+        assert worker.check() == "hung"
+        assert (worker.restarts(), worker.state(), worker.pid() != before) == (1, "active", True)
+        wait(lambda: worker.check() == "healthy", 90, "the worker does not answer")
+    figure("SIGSTOP of a worker, from the stop to a ping that is answered", time.monotonic() - start)
+    worker.sh("sudo systemctl stop airflow-worker")
+    assert worker.check() == "dead"
+    assert (worker.restarts(), worker.state()) == (2, "active")
+
+
+def test_a_worker_that_a_playbook_stopped_is_left_alone_until_it_is_started(worker: Watchdog) -> None:
+    worker.cluster.playbook("playbooks/stop.yml", "-l", worker.host)
+    assert (worker.check(), worker.state(), worker.restarts()) == ("paused", "inactive", 0)
+    worker.cluster.playbook("playbooks/start.yml", "-l", worker.host)
+    assert (worker.check(), worker.restarts()) == ("healthy", 0)
+    assert worker.sh(f"ls {KEPT}/pause.json", check=False) == ""

@@ -1,4 +1,4 @@
-"""The watchdog on the scheduler host of a cluster, as the fault tests use it."""
+"""The watchdog on a host of a cluster, as the fault tests use it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ class Watchdog:
     """The watchdog and the unit that it watches."""
 
     cluster: Cluster
+    host: str = ""  # the scheduler's, unless named
+    unit: str = UNIT
 
     def sh(self, command: str, check: bool = True) -> str:
-        """Run a command on the scheduler host and return what it says."""
-        return self.cluster.ssh(self.cluster.scheduler, command, check=check).stdout.strip()
+        """Run a command on the host and return what it says."""
+        return self.cluster.ssh(self.host or self.cluster.scheduler, command, check=check).stdout.strip()
 
     def check(self, prefix: str = "") -> str:
         """Run one check, as cron does, and return its verdict."""
@@ -55,7 +57,7 @@ class Watchdog:
 
     def pid(self) -> str:
         """Return the main process, 0 for none."""
-        return self.sh(f"systemctl show -P MainPID {UNIT}")
+        return self.sh(f"systemctl show -P MainPID {self.unit}")
 
     def uptime(self) -> float:
         """Return for how many seconds the unit is active."""
@@ -64,7 +66,7 @@ class Watchdog:
 
     def state(self) -> str:
         """Return the state of the unit."""
-        return self.sh(f"systemctl show -P ActiveState {UNIT}")
+        return self.sh(f"systemctl show -P ActiveState {self.unit}")
 
     def healthy(self) -> bool:
         """Say whether the unit is active and its own page is content."""
@@ -92,7 +94,7 @@ class Watchdog:
             self._write(before + "\n")
 
     def _write(self, text: str) -> None:
-        self.cluster.ssh(self.cluster.scheduler, f"sudo tee {CONFIG} >/dev/null", stdin=text)
+        self.cluster.ssh(self.host or self.cluster.scheduler, f"sudo tee {CONFIG} >/dev/null", stdin=text)
 
     @contextmanager
     def unit_with(self, lines: str) -> Iterator[None]:

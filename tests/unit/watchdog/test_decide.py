@@ -83,6 +83,39 @@ def test_strikes(probes: list[Probe], outcome: tuple[str, str, str]) -> None:
     assert once(*probes) == outcome
 
 
+def test_checks_that_run_over_time_act_together() -> None:
+    first = decide(Seen((HUNG,), over=True), State(), POLICY, NOW)
+    assert (first.action, first.verdict, first.state.strikes) == ("none", "over time", 1)
+    second = decide(Seen((HUNG,), over=True), first.state, POLICY, NOW + 60)
+    assert (second.action, second.state.strikes) == ("none", 2)
+    third = decide(Seen((HUNG,)), second.state, POLICY, NOW + 120)
+    assert (third.action, third.tell, third.state.strikes) == ("restart", "restarted", 0)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param(Seen((FRESH,)), id="healthy"),
+        pytest.param(Seen((HUNG._replace(uptime=5),)), id="somebody restarted it"),
+        pytest.param(Seen((HUNG,), pause="paused"), id="paused"),
+    ],
+)
+def test_strikes_of_earlier_checks_end_with_a_better_look(between: Seen) -> None:
+    state = decide(Seen((HUNG, HUNG), over=True), State(), POLICY, NOW).state
+    assert state.strikes == 2
+    assert decide(between, state, POLICY, NOW + 60).state.strikes == 0
+    assert once(FRESH, HUNG, state=state)[0] == "probe"
+
+
+def test_checks_that_see_nothing_in_time_are_told_when_that_lasts() -> None:
+    nothing = Seen((), over=True)
+    first = decide(nothing, State(), POLICY, NOW)
+    assert (first.action, first.verdict, first.tell) == ("none", "nothing seen", "")
+    lasting = decide(nothing, first.state, POLICY, NOW + 120)
+    assert (lasting.action, lasting.tell) == ("none", "trouble")
+    assert decide(nothing._replace(pause="paused"), first.state, POLICY, NOW + 120).verdict == "paused"
+
+
 @pytest.mark.parametrize("probe", [HUNG, DEAD, DEAD._replace(database="down")])
 def test_a_pause_holds_everything(probe: Probe) -> None:
     assert once(probe, probe, probe, pause="paused by admin until noon (upgrade)") == ("none", "paused", "")
@@ -143,6 +176,46 @@ def test_a_trouble_that_a_restart_would_not_mend_is_told_when_it_lasts() -> None
     assert decide(Seen((FRESH,)), lasting.state, POLICY, NOW + 240).tell == "recovered"
 
 
+def crash_loop(life: float, minutes: int, state: State = FIRST) -> tuple[list[str], State]:
+    """Return what is told while systemd restarts a service each time it has lived for so long, and the state then."""
+    told = []
+    for minute in range(minutes):
+        elapsed = minute * 60.0
+        deaths, uptime = divmod(elapsed, life + 5)
+        heartbeat = "fresh" if uptime > 12 else "unknown"
+        probe = Probe("active", uptime=uptime, heartbeat=heartbeat, database="up", deaths=int(deaths))
+        decision = decide(Seen((probe,)), state, POLICY, NOW + elapsed)
+        assert decision.action == "none"
+        state = decision.state
+        told += [decision.tell] if decision.tell else []
+    return told, state
+
+
+@pytest.mark.parametrize("life", [26, 40, 59, 175])
+def test_a_crash_loop_that_systemd_does_not_end_is_told_once_and_so_is_its_end(life: float) -> None:
+    told, state = crash_loop(life, 15)
+    assert told == ["trouble"]
+    well = FRESH._replace(deaths=state.deaths)
+    early = decide(Seen((well,)), state, POLICY, state.died[-1] + 599)
+    assert (early.verdict, early.tell) == ("dies", "")
+    over = decide(Seen((well,)), early.state, POLICY, state.died[-1] + 600)
+    assert (over.verdict, over.tell, over.state.died) == ("healthy", "recovered", ())
+
+
+def test_a_few_deaths_that_systemd_has_mended_are_not_told() -> None:
+    assert crash_loop(1500, 60)[0] == []
+    first = decide(Seen((FRESH._replace(deaths=7),)), State(), POLICY, NOW).state
+    assert (first.deaths, first.died) == (7, ())  # what was before the first check is nothing new
+    anew = decide(Seen((FRESH._replace(deaths=0),)), first, POLICY, NOW + 60).state
+    assert anew.died == ()  # somebody started it, systemd counts from 0
+
+
+def test_a_crash_loop_is_not_told_in_a_pause() -> None:
+    state = State(deaths=3, died=(NOW - 300, NOW - 200, NOW - 100))
+    assert once(FRESH._replace(deaths=4), state=state, pause="paused") == ("none", "healthy", "")
+    assert once(FRESH._replace(deaths=4), state=state) == ("none", "dies", "trouble")
+
+
 def test_a_short_trouble_that_nobody_heard_of_ends_silently() -> None:
     first = decide(Seen((DEAD._replace(database="down"),)), State(), POLICY, NOW)
     assert decide(Seen((FRESH,)), first.state, POLICY, NOW + 60).tell == ""
@@ -162,6 +235,8 @@ def test_never_more_messages_an_hour_than_allowed() -> None:
         pytest.param(Progress(scheduled=599, parsed=9), "", id="not long enough"),
         pytest.param(Progress(scheduled=601, running=1), "", id="waits for a slot behind a running task"),
         pytest.param(Progress(scheduled=601, queued=5), "", id="waits for a slot behind a queued task"),
+        pytest.param(Progress(ready=601, running=9), "although there is room", id="due, with room beside what runs"),
+        pytest.param(Progress(scheduled=601, ready=599, running=1), "", id="there has been room only for a while"),
         pytest.param(Progress(queued=601), "no worker takes it", id="queued, and no worker takes it"),
         pytest.param(Progress(queued=601, running=2), "", id="workers are busy"),
         pytest.param(Progress(elsewhere=("dn01p",)), "a scheduler runs on dn01p, too", id="two schedulers"),

@@ -11,6 +11,7 @@ PROBES = st.builds(
     Probe,
     unit=st.sampled_from(["active", "failed", "inactive", "activating", "deactivating", "missing"]),
     uptime=st.one_of(st.none(), st.floats(0, 10_000)),
+    deaths=st.one_of(st.none(), st.integers(0, 20)),
     fenced=st.booleans(),
     heartbeat=st.sampled_from(["fresh", "stale", "unknown"]),
     database=st.sampled_from(["up", "down", "unknown"]),
@@ -58,7 +59,7 @@ class Watchdog(RuleBasedStateMachine):
         if decision.tell:
             self.messages.append(self.now)
             self.told_since_health.append(decision.tell)
-        if decision.tell == "recovered":
+        if self.state.since is None:  # the trouble is over, whether or not a message was left to say so
             self.told_since_health.clear()
         return decision
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
 import json
 import socketserver
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_watchdog import airflow_cfg, look, people, queries, send, store, tell
+from airflow_watchdog import airflow_cfg, check, look, people, queries, send, store, tell
 from airflow_watchdog.config import Config, ConfigError, load
-from airflow_watchdog.decide import Policy, State
+from airflow_watchdog.decide import Policy, Probe, State, judge
 from airflow_watchdog.evidence import prune, redacted
 
 PROGRAM = Path(__file__).parents[3] / "roles/watchdog/files/program"
@@ -28,9 +30,11 @@ def config(folder: Path, **changes: Any) -> Config:
     (folder / "outbox").mkdir(exist_ok=True)
     values: dict[str, Any] = {
         "unit": "airflow-scheduler.service",
+        "process": "airflow scheduler",
         "home": str(folder),
         "environment_file": str(folder / "airflow.env"),
         "health_url": "http://localhost:1/health",
+        "ping_command": [],
         "restart_command": ["true"],
         "pause_file": str(folder / "pause.json"),
         "history_file": str(folder / "history.jsonl"),
@@ -51,11 +55,16 @@ def config(folder: Path, **changes: Any) -> Config:
     return Config(**{**values, **changes})
 
 
-def run(folder: Path, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
-    """Run the program as it is installed."""
-    settings = config(folder, **changes)
+def written(folder: Path, settings: Config) -> Path:
+    """Return a file with the configuration, as the role writes it."""
     file = folder / "watchdog.json"
     file.write_text(json.dumps({**settings._asdict(), "policy": settings.policy._asdict()}))
+    return file
+
+
+def run(folder: Path, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program as it is installed."""
+    file = written(folder, config(folder, **changes))
     command = [sys.executable, "-I", "-S", str(PROGRAM), *arguments]
     return subprocess.run(
         command,
@@ -115,15 +124,38 @@ def test_state_survives_a_round_trip_and_a_boot_begins_anew() -> None:
     assert store.state_of(None) == State()
 
 
+def test_the_state_of_another_version_is_taken_over() -> None:
+    assert store.state_of({"state": {"total": 7, "of_a_later_version": 1}}) == State(total=7)
+
+
+def at(moment: float, jump: float = 0, boot: str = "this") -> store.Clock:
+    """Return a moment whose wall clock may have jumped."""
+    return store.Clock(moment + jump, moment, boot)
+
+
 def test_pauses_expire_and_each_owner_has_one() -> None:
-    pauses = store.with_pause([], "admin", "a", now=100, seconds=60)
-    pauses = store.with_pause(pauses, "playbook", "b", now=110, seconds=10)
-    pauses = store.with_pause(pauses, "admin", "c", now=115, seconds=60)
+    pauses = store.with_pause([], "admin", "a", at(100), seconds=60)
+    pauses = store.with_pause(pauses, "playbook", "b", at(110), seconds=10)
+    pauses = store.with_pause(pauses, "admin", "c", at(115), seconds=60)
     assert [(each["owner"], each["reason"]) for each in pauses] == [("playbook", "b"), ("admin", "c")]
-    assert [each["owner"] for each in store.active_pauses(pauses, 120)] == ["admin"]
-    assert store.without_pause(pauses, "playbook", 116) == pauses[1:]
-    assert store.without_pause(pauses, None, 116) == []
+    assert [each["owner"] for each in store.active_pauses(pauses, at(120))] == ["admin"]
+    assert store.without_pause(pauses, "playbook", at(116)) == pauses[1:]
+    assert store.without_pause(pauses, None, at(116)) == []
     assert store.pause_text(pauses[1:]) == "paused by admin until 1970-01-01T00:02:55Z (c)"
+
+
+@pytest.mark.parametrize(
+    ("now", "held"),
+    [
+        pytest.param(at(159, jump=3600), True, id="the clock jumped ahead"),
+        pytest.param(at(161, jump=-3600), False, id="the clock jumped back"),
+        pytest.param(at(5, jump=150, boot="next"), True, id="booted within the pause"),
+        pytest.param(at(5, jump=160, boot="next"), False, id="booted after the pause"),
+    ],
+)
+def test_a_clock_that_jumps_neither_ends_nor_prolongs_a_pause(now: store.Clock, held: bool) -> None:
+    pauses = store.with_pause([], "admin", "a", at(100), seconds=60)
+    assert bool(store.active_pauses(pauses, now)) is held
 
 
 @pytest.mark.parametrize(
@@ -138,12 +170,89 @@ def test_pauses_expire_and_each_owner_has_one() -> None:
     ],
 )
 def test_a_pause_file_written_by_hand(content: object, held: bool) -> None:
-    assert bool(store.active_pauses(content, time.time())) is held
+    assert bool(store.active_pauses(content, store.clock())) is held
 
 
 def test_the_scheduler_of_another_host_is_seen_and_this_one_s_is_none_under_its_longer_name() -> None:
     answer = {"heartbeats": {"mn02p.example.com": 1.0, "dn01p": 2.0, "mn01p": 500.0}}
     assert look.elsewhere(answer, "mn02p", 30) == ("dn01p",)
+
+
+def test_the_grace_of_a_service_that_systemd_does_not_know_counts_from_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = f"airflow scheduler {tmp_path.name}"
+    monkeypatch.setattr(look, "shown", lambda _config: {"LoadState": "not-found"})
+    settings = config(tmp_path, process=words)
+    assert look.look(settings).uptime is None
+    with subprocess.Popen(["bash", "-c", f"exec -a '{words}' sleep 60"]) as process:
+        try:
+            seen = look.look(settings)
+            while seen.uptime is None:  # it is still bash
+                seen = look.look(settings)
+        finally:
+            process.kill()
+    assert (seen.unit, seen.uptime is not None and 0 <= seen.uptime < 30) == ("missing", True)
+    assert judge(seen._replace(heartbeat="stale"), Policy(grace=60))[0] == "starting"
+
+
+WORKER = {"LoadState": "loaded", "ActiveState": "active", "ActiveEnterTimestampMonotonic": "1", "NRestarts": "0"}
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """Return the configuration for a worker whose log server answers, and whose ping is counted."""
+    monkeypatch.setattr(look, "shown", lambda _config: WORKER)
+    ping = ["sh", "-c", f"echo >>{tmp_path}/pings; exit $(cat {tmp_path}/code)"]
+    (tmp_path / "code").write_text("0")
+    with hook() as url:
+        yield config(tmp_path, health_url=url, ping_command=ping, unit="airflow-worker.service", progress_interval=300)
+
+
+def pings(settings: Config) -> int:
+    """Return how often celery was asked."""
+    file = Path(settings.run_folder) / "pings"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def test_a_worker_is_pinged_at_first_and_then_only_when_that_is_due(worker: Config) -> None:
+    assert [check.check(worker), check.check(worker), check.check(worker), pings(worker)] == [0, 0, 0, 1]
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (record["verdict"], record["message"]) == ("healthy", "the heartbeat is fresh (log server)")
+    record["progress_at"] -= 300
+    store.write(f"{worker.run_folder}/state.json", json.dumps(record))
+    check.check(worker)
+    assert pings(worker) == 2
+
+
+def test_a_worker_whose_log_server_is_silent_is_pinged_and_not_restarted(worker: Config) -> None:
+    check.check(worker)
+    silent = worker._replace(health_url="http://localhost:1/")
+    check.check(silent)
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (pings(worker), record["verdict"], record["state"]["total"]) == (2, "no log server", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "asked", "restarts"),
+    [
+        pytest.param("69", "hung", 3, 1, id="no answer"),
+        pytest.param("1", "not to be seen", 1, 0, id="no broker"),
+    ],
+)
+def test_a_worker_that_does_not_answer(worker: Config, code: str, verdict: str, asked: int, restarts: int) -> None:
+    (Path(worker.run_folder) / "code").write_text(code)
+    check.check(worker)
+    record = store.read(f"{worker.run_folder}/state.json")
+    assert (record["verdict"], pings(worker), record["state"]["total"]) == (verdict, asked, restarts)
+    assert record["progress_at"] is None  # the next check asks again
+
+
+def test_a_worker_in_quarantine_is_left_alone(worker: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in = "/etc/systemd/system/airflow-worker.service.d/dag-release-quarantine.conf"
+    monkeypatch.setattr(look, "shown", lambda _config: {**WORKER, "ActiveState": "inactive", "DropInPaths": drop_in})
+    check.check(worker)
+    assert store.read(f"{worker.run_folder}/state.json")["verdict"] == "not watched"
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:
@@ -223,6 +332,65 @@ def test_a_database_that_is_no_mariadb_is_not_asked(url: str) -> None:
         queries.login(url)
 
 
+@pytest.mark.parametrize(
+    ("change", "ready"),
+    [
+        pytest.param("", True, id="room for it beside a task that runs"),
+        pytest.param("UPDATE slot_pool SET slots = 1", False, id="the pool is full"),
+        pytest.param("UPDATE slot_pool SET slots = -1", True, id="the pool has no limit"),
+        pytest.param("UPDATE task_instance SET pool_slots = 2 WHERE state = 'scheduled'", False, id="too big for it"),
+        pytest.param("UPDATE dag SET max_active_tasks = 1", False, id="the DAG is at its limit"),
+        pytest.param("UPDATE dag SET is_paused = 1", False, id="the DAG is paused"),
+        pytest.param("UPDATE dag_run SET state = 'queued'", False, id="its run has not begun"),
+        pytest.param(
+            "INSERT INTO task_instance VALUES ('b', 'r', 'deferred', 'p', 1, 0)", True, id="others are deferred"
+        ),
+        pytest.param(
+            "INSERT INTO task_instance VALUES ('b', 'r', 'deferred', 'p', 1, 0);"
+            "UPDATE slot_pool SET include_deferred = 1",
+            False,
+            id="deferred tasks count in this pool",
+        ),
+    ],
+)
+def test_a_task_is_ready_when_pool_and_dag_have_room(change: str, ready: bool) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(f"""
+            CREATE TABLE task_instance (dag_id, run_id, state, pool, pool_slots, updated_at);
+            CREATE TABLE dag_run (dag_id, run_id, state, run_type);
+            CREATE TABLE dag (dag_id, is_paused, is_active, max_active_tasks);
+            CREATE TABLE slot_pool (pool, slots, include_deferred);
+            INSERT INTO task_instance VALUES ('a', 'r', 'running', 'p', 1, 100), ('a', 'r', 'scheduled', 'p', 1, 200);
+            INSERT INTO dag_run VALUES ('a', 'r', 'running', 'manual');
+            INSERT INTO dag VALUES ('a', 0, 1, 16);
+            INSERT INTO slot_pool VALUES ('p', 2, 0);
+            {change};
+        """)
+        assert database.execute(queries.READY).fetchall() == [(200 if ready else None,)]
+
+
+class Cursor:
+    """A database in which one task is due, one runs, and there is room."""
+
+    def __init__(self, now: datetime.datetime) -> None:
+        self._long_ago = now - datetime.timedelta(seconds=700)
+
+    def execute(self, query: str) -> None:
+        rows = [("scheduled", 1, self._long_ago, None), ("running", 1, self._long_ago, self._long_ago)]
+        answers: dict[str, list[Any]] = {queries.HEARTBEATS: [], queries.TASKS: rows}
+        self._answer = answers.get(query, [(self._long_ago,)])
+
+    def fetchall(self) -> list[Any]:
+        return self._answer
+
+
+@pytest.mark.parametrize(("parallelism", "ready"), [(2, 700.0), (0, 700.0), (1, None)])
+def test_the_scheduler_s_own_limit_is_no_stall(parallelism: int, ready: float | None) -> None:
+    now = datetime.datetime(2026, 3, 14)
+    progress = queries.answers(Cursor(now), now, parallelism)["progress"]
+    assert (progress["ready"], progress["scheduled"], progress["running"]) == (ready, 700.0, 1)
+
+
 CFG = """\
 [database]
 sql_alchemy_conn = mysql://airflow:db%%40secret@mn01p/airflow
@@ -266,9 +434,12 @@ def test_only_the_newest_evidence_is_kept(tmp_path: Path) -> None:
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
-    """Takes messages."""
+    """Takes messages, and answers like the log server of a worker."""
 
     taken: list[dict[str, Any]]
+
+    def do_GET(self) -> None:
+        self.send_error(404)
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
@@ -305,6 +476,105 @@ def test_a_message_stays_until_every_way_worked(tmp_path: Path) -> None:
     ((message,), (waiting,)) = Hook.taken, (tmp_path / "outbox").iterdir()
     assert (message["kind"], message["unit"]) == ("restarted", "airflow-scheduler.service")
     assert json.loads(waiting.read_text())["ways"] == ["mail"]
+
+
+def test_a_scheduler_whose_looks_take_too_long_is_restarted_by_the_check_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        look, "look", lambda _config, deep: Probe("active", uptime=900, heartbeat="stale", database="up")
+    )
+    restart = ["touch", str(tmp_path / "restarted")]
+    settings = config(tmp_path, probe_spacing=60, time_limit=0.3, restart_command=restart, policy=Policy(strikes=2))
+    assert check.check(settings) == 1
+    assert not (tmp_path / "restarted").exists()
+    assert check.check(settings) == 0
+    assert (tmp_path / "restarted").exists()
+
+
+def sent(monkeypatch: pytest.MonkeyPatch, problem: str) -> list[str]:
+    """Let mails go nowhere, with a problem or without; return the list of their kinds, as it grows."""
+    kinds: list[str] = []
+
+    def mail(_config: Config, content: dict[str, Any]) -> str:
+        kinds.append(content["kind"])
+        return problem
+
+    monkeypatch.setattr(send, "mail", mail)
+    return kinds
+
+
+class NoWeb(socketserver.BaseRequestHandler):
+    """Answers, but not in HTTP."""
+
+    def handle(self) -> None:
+        self.request.recv(1024)
+        self.request.sendall(b"220 mail.example.com\r\n")
+
+
+def test_a_webhook_that_speaks_no_http_repeats_no_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mails = sent(monkeypatch, "")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoWeb) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "webhook").write_text(f"http://127.0.0.1:{server.server_address[1]}/\n")
+        settings = config(tmp_path, mail_to=["admin@example.com"], webhook_file=str(tmp_path / "webhook"))
+        tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+        tell.deliver(settings)
+        tell.deliver(settings)
+        server.shutdown()
+    (waiting,) = (tmp_path / "outbox").iterdir()
+    assert (len(mails), json.loads(waiting.read_text())["ways"]) == (1, ["webhook"])
+
+
+def test_a_message_that_cannot_be_read_keeps_no_other_one_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "mail", lambda _config, _content: "")
+    settings = config(tmp_path, mail_to=["admin@example.com"])
+    (tmp_path / "outbox/0.json").write_text('{"expires": "later"}')
+    tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+    tell.deliver(settings)
+    assert [path.name for path in (tmp_path / "outbox").iterdir()] == ["0.json"]
+
+
+class Silent(socketserver.BaseRequestHandler):
+    """Takes a connection and says nothing until it is closed."""
+
+    asked = 0
+
+    def handle(self) -> None:
+        Silent.asked += 1
+        self.request.recv(1024)
+
+
+def test_a_silent_mail_server_holds_up_neither_a_check_nor_the_webhook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "DELIVERY_LIMIT", 6.0)
+    Silent.asked = 0
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as server, hook() as url:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tmp_path / "airflow.cfg").write_text(CFG.format(host="127.0.0.1", port=server.server_address[1]))
+        (tmp_path / "webhook").write_text(f"{url}\n")
+        settings = config(tmp_path, mail_to=["admin@example.com"], webhook_file=str(tmp_path / "webhook"))
+        monkeypatch.setenv("WATCHDOG_CONFIG", str(written(tmp_path, settings)))
+        tell.post(settings, "restarted", "the unit is failed; it is restarted", "")
+        start = time.monotonic()
+        check.deliver(settings)
+        took = time.monotonic() - start
+        server.shutdown()
+    ((message,), (waiting,)) = Hook.taken, (tmp_path / "outbox").iterdir()
+    assert (message["kind"], Silent.asked, took < send.TIMEOUT) == ("restarted", 1, True)
+    assert json.loads(waiting.read_text())["ways"] == ["mail"]
+
+
+def test_a_way_that_does_not_work_is_tried_once_in_a_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = sent(monkeypatch, "no answer")
+    settings = config(tmp_path, mail_to=["admin@example.com"])
+    tell.post(settings, "restarted", "it is restarted", "")
+    tell.post(settings, "recovered", "it is healthy", "")
+    tell.deliver(settings)
+    assert tried == ["restarted"]
+    tell.deliver(settings)
+    assert tried == ["restarted", "restarted"]
 
 
 def test_a_message_that_is_too_old_is_forgotten(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from types import FrameType
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from airflow_watchdog import look, store, tell
 from airflow_watchdog.config import Config
 from airflow_watchdog.decide import Decision, Probe, Progress, Seen, State, decide
+
+# Seconds. A timer of systemd starts no check before the one before it has ended, delivery included.
+DELIVERY_LIMIT = 25.0
 
 
 class OverTime(Exception):
@@ -26,15 +30,18 @@ def check(config: Config) -> int:
         signal.signal(signal.SIGALRM, _over_time)
         try:
             _limit(config.time_limit)
-            watch(config)
-        except OverTime:
-            tell.journal("seen", f"a check took longer than {config.time_limit:.0f} s and was ended", config.unit)
-            store.remember(config.history_file, {"at": store.utc(time.time()), "verdict": "check ended: over time"})
-            return 1
+            code = watch(config)
         finally:
             _limit(0)
-    tell.deliver(config)  # after the lock is gone: a slow mail server holds up no check
-    return 0
+    deliver(config)  # after the lock is gone
+    return code
+
+
+def deliver(config: Config) -> None:
+    """Send what waits, in a process of its own that ends in time: a name server that is silent heeds no other limit."""
+    if tell.waiting(config):
+        program = os.path.dirname(os.path.dirname(__file__))
+        look.run([sys.executable, "-I", "-S", program, "deliver"], DELIVERY_LIMIT)
 
 
 def _limit(seconds: float) -> None:
@@ -45,8 +52,8 @@ def _over_time(_number: int, _frame: FrameType | None) -> None:
     raise OverTime
 
 
-def watch(config: Config) -> None:
-    """Look until there is a decision, and carry it out."""
+def watch(config: Config) -> int:
+    """Look until there is a decision, and carry it out; return 1 when the time was up first."""
     path = f"{config.run_folder}/state.json"
     before = store.read(path) or {}
     state = store.state_of(before)
@@ -67,31 +74,49 @@ def watch(config: Config) -> None:
         _limit(config.restart_timeout + 60)
         folder = restart(config, decision)
     announce(config, before, record, decision, folder)
+    return int(decision.verdict in ("over time", "nothing seen"))
 
 
 def decided(config: Config, state: State, asked: float | None) -> tuple[Decision, Probe, float | None]:
-    """Return the decision after as many looks as it needs, the last look, and when progress was last asked."""
+    """Return the decision after as many looks as it needs, the last look, and when the dear question was asked."""
     probes: list[Probe] = []
-    while True:
-        probes.append(look.look(config))
-        # Each time anew: a playbook may have come in between.
-        pause = store.pause_text(store.active_pauses(store.read(config.pause_file), time.time()))
-        progress, asked = progress_when_due(config, probes[-1], asked)
-        decision = decide(Seen(tuple(probes), progress, pause), state, config.policy, time.monotonic())
-        if decision.action != "probe":
-            return decision, probes[-1], asked
-        time.sleep(config.probe_spacing)
+    try:
+        while True:
+            probes.append(look.look(config, deep=bool(probes) or is_due(config, asked)))
+            progress, asked = asked_when_due(config, probes[-1], asked)
+            decision = decide(Seen(tuple(probes), progress, paused(config)), state, config.policy, time.monotonic())
+            if decision.action != "probe":
+                return decision, probes[-1], asked
+            time.sleep(config.probe_spacing)
+    except OverTime:
+        seen = Seen(tuple(probes), pause=paused(config), over=True)
+        return decide(seen, state, config.policy, time.monotonic()), (probes or [Probe("unknown")])[-1], asked
 
 
-def progress_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
-    """Ask the database for progress every few minutes, as long as the scheduler is healthy."""
-    now = time.monotonic()
-    if probe.heartbeat != "fresh" or not config.progress_interval:
-        return None, asked
+def paused(config: Config) -> str:
+    """Say who holds the watchdog; read for each decision anew, a playbook may have come in between."""
+    return store.pause_text(store.active_pauses(store.read(config.pause_file), store.clock()))
+
+
+def is_due(config: Config, asked: float | None) -> bool:
+    """Say whether it is time for the question that is too dear for each minute."""
+    if not config.progress_interval:
+        return False
     # Crontab starts each minute, give or take a second.
-    if asked is not None and 0 <= now - asked < config.progress_interval - 5:
+    return asked is None or not 0 <= time.monotonic() - asked < config.progress_interval - 5
+
+
+def asked_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[Progress | None, float | None]:
+    """Ask the database for progress as long as the scheduler is healthy; return when the question was last asked.
+
+    Of a worker the look itself has asked; one that did not answer well is asked by the next look, too.
+    """
+    if config.ping_command:
+        last = time.monotonic() if probe.source == "celery ping" else asked
+        return None, last if probe.heartbeat == "fresh" else None
+    if probe.heartbeat != "fresh" or not is_due(config, asked):
         return None, asked
-    return look.progress(config), now
+    return look.progress(config), time.monotonic()
 
 
 def restart(config: Config, decision: Decision) -> str:

@@ -1,4 +1,4 @@
-"""The command line: check for cron; status, pause, resume and heartbeats for people and playbooks."""
+"""The command line: check and deliver for cron; status, pause, resume and heartbeats for people and playbooks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def main(arguments: list[str]) -> int:
             from airflow_watchdog.check import check
 
             return check(config)
+        if arguments == ["deliver"]:
+            from airflow_watchdog.tell import deliver
+
+            deliver(config)
+            return 0
         from airflow_watchdog.people import main as people
 
         return people(config, arguments)

@@ -18,9 +18,11 @@ class Config(NamedTuple):
     """Where everything is, and the limits."""
 
     unit: str
+    process: str  # words in the command of its main process
     home: str
     environment_file: str
-    health_url: str
+    health_url: str  # of a worker: the server of its logs
+    ping_command: list[str]  # asks a worker whether it lives; empty for a scheduler
     restart_command: list[str]
     pause_file: str
     history_file: str

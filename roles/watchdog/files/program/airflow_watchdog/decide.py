@@ -8,11 +8,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 HOUR = 3600.0
+# A service that dies and is started again by systemd is told when this many checks of an hour have seen it, and is well
+# again when none has for so long.
+LOOP_DEATHS = 3
+LOOP_OVER = 600.0
 RUNNING = ("active", "missing")
 # systemd is at work by itself; whoever interferes makes it worse.
 CHANGING = ("activating", "deactivating", "reloading")
 # Restarting would not help, or would harm: only told.
-REPORTED = ("database down", "runs elsewhere", "not to be seen")
+REPORTED = ("database down", "runs elsewhere", "not to be seen", "nothing seen", "no log server")
 # Nothing is wrong, or it is too early to tell.
 QUIET = ("not watched", "changing", "starting")
 
@@ -22,9 +26,11 @@ class Probe(NamedTuple):
 
     unit: str  # systemd's ActiveState; "missing" where another manager has the service
     uptime: float | None = None  # seconds since the unit became active
+    deaths: int | None = None  # after which systemd has started it again by itself, since somebody last started it
     fenced: bool = False  # masked, or left alone by a failover
     heartbeat: str = "unknown"  # fresh, stale or unknown
-    source: str = "nobody"  # who told the heartbeat: health page, database or jobs check
+    source: str = "nobody"  # who told the heartbeat
+    log_server: bool = True  # of a worker: whether it serves its logs
     age: float | None = None  # of the heartbeat, in seconds, where the source tells it
     database: str = "unknown"  # up, down or unknown; asked only when the health page is not content
     elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
@@ -34,6 +40,7 @@ class Progress(NamedTuple):
     """Does work go on? Ages in seconds, None where there is no such task or DAG."""
 
     scheduled: float | None = None  # the task that has been due, and not queued, for the longest time
+    ready: float | None = None  # the same, of those for which pool, DAG and scheduler have room
     queued: float | None = None  # the task that no worker has taken for the longest time
     running: int = 0
     parsed: float | None = None  # the last DAG that was parsed
@@ -46,6 +53,7 @@ class Seen(NamedTuple):
     probes: tuple[Probe, ...]
     progress: Progress | None = None  # None when it was not asked
     pause: str = ""  # who paused the watchdog, why and until when; empty when nobody did
+    over: bool = False  # the time of this invocation is up, there is no further look
 
 
 class Policy(NamedTuple):
@@ -70,6 +78,9 @@ class State(NamedTuple):
     since: float | None = None  # when the trouble began that is not over yet
     told: tuple[str, ...] = ()  # what was told about that trouble
     mails: tuple[float, ...] = ()  # those of the last hour
+    strikes: int = 0  # of checks that had no time for as many as a restart takes
+    deaths: int | None = None  # those that the last check knew of
+    died: tuple[float, ...] = ()  # when checks of the last hour saw that there were more
     stalled: str = ""  # why no work goes on although the scheduler is healthy
 
 
@@ -85,9 +96,18 @@ class Decision(NamedTuple):
 
 def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     """Return what to do about what was seen."""
+    state = _of_last_hour(state, now)
+    if not seen.probes:
+        return _sick(("nothing seen", "not even one look ended in time"), seen, state, policy, now)
     probe = seen.probes[-1]
     verdict, message = judge(probe, policy)
-    state = _of_last_hour(state, now)
+    state = _counted(state, probe, now)
+    if _dies_again_and_again(state, policy, now) and verdict in ("healthy", "changing", "starting") and not seen.pause:
+        message = f"it died again and again within {now - state.died[0]:.0f} s, and systemd starts it each time"
+        state = state._replace(since=state.died[0] if state.since is None else state.since)
+        return _told(Decision("none", "dies", message, state), policy, now, "trouble")
+    if verdict == "healthy" or verdict in QUIET:
+        state = state._replace(strikes=0)
     if verdict == "healthy":
         state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
         if not (state.stalled and _acts_on_stall(seen, policy)):
@@ -95,14 +115,25 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
         verdict, message = "stalled", state.stalled
     if verdict in QUIET:
         return Decision("none", verdict, message, state)
+    return _sick((verdict, message), seen, state, policy, now)
+
+
+def _sick(judged: tuple[str, str], seen: Seen, state: State, policy: Policy, now: float) -> Decision:
+    verdict, message = judged
     if seen.pause:
-        return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state)
+        return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state._replace(strikes=0))
     state = state._replace(since=now if state.since is None else state.since)
     if verdict in REPORTED:
         return _told(Decision("none", verdict, message, state), policy, now, "trouble")
-    if verdict != "stalled" and _strikes(seen.probes, policy) < policy.strikes:
+    strikes = _strikes(seen.probes, policy)
+    # Those of earlier checks go on counting as long as no look in between was a better one.
+    strikes += state.strikes if strikes == len(seen.probes) else 0
+    if verdict == "stalled" or strikes >= policy.strikes:
+        return _restart(verdict, message, state._replace(strikes=0), policy, now)
+    if not seen.over:
         return Decision("probe", verdict, message, state)
-    return _restart(verdict, message, state, policy, now)
+    message = f"{message}; the check took too long to look again"
+    return _told(Decision("none", "over time", message, state._replace(strikes=strikes)), policy, now, "trouble")
 
 
 def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
@@ -114,6 +145,8 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
     if probe.unit in CHANGING:
         return "changing", f"the unit is {probe.unit}, systemd is at work"
     if probe.unit in RUNNING and probe.heartbeat == "fresh":
+        if not probe.log_server:
+            return "no log server", "it answers, but nobody can read the logs of its tasks on port 8793"
         return "healthy", f"the heartbeat is fresh ({probe.source})"
     return _judge_sick(probe, policy)
 
@@ -130,23 +163,40 @@ def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
     if probe.heartbeat == "stale":
         age = "" if probe.age is None else f", {probe.age:.0f} s old"
         return "hung", f"the unit is active and the heartbeat is stale ({probe.source}{age})"
-    return "not to be seen", "neither the health page nor the database nor airflow jobs check can be asked"
+    return "not to be seen", f"nobody can be asked whether it lives, the last one was {probe.source}"
 
 
 def stall(progress: Progress, policy: Policy) -> str:
     """Say what is wrong although the scheduler is healthy; empty when nothing is.
 
-    A task that waits while others run waits for a slot, which is nobody's fault.
+    A task that waits for a slot while others run is nobody's fault.
     """
     if progress.elsewhere:
         return f"a scheduler runs on {', '.join(progress.elsewhere)}, too, and both queue the same tasks"
     if not progress.running and (progress.scheduled or 0) > policy.stall and not progress.queued:
         return f"a task is due for {progress.scheduled:.0f} s, nothing runs and nothing is queued"
+    if (progress.ready or 0) > policy.stall:
+        return f"a task is due for {progress.ready:.0f} s, and nobody queues it although there is room"
     if not progress.running and (progress.queued or 0) > policy.stall:
         return f"a task is queued for {progress.queued:.0f} s and nothing runs, no worker takes it"
     if (progress.parsed or 0) > policy.stall:
         return f"no DAG was parsed for {progress.parsed:.0f} s"
     return ""
+
+
+def _counted(state: State, probe: Probe, now: float) -> State:
+    """Return the state with the death that systemd has answered since the last check."""
+    if probe.deaths is None:
+        return state
+    more = state.deaths is not None and probe.deaths > state.deaths
+    return state._replace(deaths=probe.deaths, died=(*state.died, now) if more else state.died)
+
+
+def _dies_again_and_again(state: State, policy: Policy, now: float) -> bool:
+    """Say whether systemd starts the service in a loop that is too slow for systemd's own limit."""
+    if len(state.died) < LOOP_DEATHS or now - state.died[-1] >= LOOP_OVER:
+        return False
+    return now - state.died[0] >= policy.report_after
 
 
 def wait_before_restart(state: State, policy: Policy, now: float) -> float:
@@ -178,7 +228,7 @@ def _healthy(state: State, policy: Policy, now: float, message: str) -> Decision
     # A service that dies at every start is healthy for a moment, too.
     if state.since is not None and (not state.restarts or now - state.restarts[-1] >= policy.grace):
         message = f"{message}; the trouble of {now - state.since:.0f} s is over"
-        decision = Decision("none", "healthy", message, state._replace(since=None, told=()))
+        decision = Decision("none", "healthy", message, state._replace(since=None, told=(), died=()))
         return _told(decision, policy, now, "recovered", remember=False) if state.told else decision
     if state.stalled:
         return _told(Decision("none", "stalled", state.stalled, state), policy, now, "stalled")
@@ -209,5 +259,6 @@ def _strikes(probes: tuple[Probe, ...], policy: Policy) -> int:
 def _of_last_hour(state: State, now: float) -> State:
     return state._replace(
         restarts=tuple(moment for moment in state.restarts if now - moment < HOUR),
+        died=tuple(moment for moment in state.died if now - moment < HOUR),
         mails=tuple(moment for moment in state.mails if now - moment < HOUR),
     )

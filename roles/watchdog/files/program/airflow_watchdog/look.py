@@ -7,36 +7,58 @@ import os
 import socket
 import subprocess
 import time
+from itertools import repeat
 from typing import Any
 
 from airflow_watchdog.config import Config
 from airflow_watchdog.decide import Probe, Progress
 
-FENCE = "/airflow-failover.conf"  # what failover.yml leaves on the host that the scheduler moved away from
-PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,MainPID"
+# What keeps a unit stopped: a failover moved the scheduler away, or a worker missed a DAG release.
+FENCES = ("/airflow-failover.conf", "/dag-release-quarantine.conf")
+PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
-DATABASE_TIMEOUT = 15.0  # seconds; connecting alone may take five
+DATABASE_TIMEOUT = 10.0  # seconds; three looks fit into a check, also while the database is silent
 JOBS_TIMEOUT = 30.0
+PING_TIMEOUT = 30.0
+NO_ANSWER = 69  # how celery ends when no worker has answered
 
 
-def look(config: Config) -> Probe:
-    """Return one look at the service."""
+def look(config: Config, deep: bool = True) -> Probe:
+    """Return one look at the service; a deep one at a worker asks also while all seems well."""
     unit = shown(config)
     monotonic = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
     state = unit.get("ActiveState", "missing") if unit.get("LoadState") != "not-found" else "missing"
     probe = Probe(
         unit=state,
         uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
-        fenced=unit.get("LoadState") == "masked" or FENCE in unit.get("DropInPaths", ""),
+        deaths=int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else None,
+        fenced=unit.get("LoadState") == "masked" or any(fence in unit.get("DropInPaths", "") for fence in FENCES),
     )
     if probe.fenced or not config.policy.watched:
         return probe
+    if config.ping_command:
+        return worker(config, probe, deep)
     if state in ("active", "missing"):
         page = health_page(config.health_url, config.probe_timeout)
         if page == "fresh":
             return probe._replace(heartbeat="fresh", source="health page")
         probe = probe._replace(heartbeat=page, source="health page")
+    if state == "missing":
+        probe = probe._replace(uptime=process_age(config.process))
     return asked_further(config, probe)
+
+
+def worker(config: Config, probe: Probe, deep: bool) -> Probe:
+    """Return the probe with what a worker says: its log server for next to nothing, celery for seconds of CPU."""
+    if probe.unit not in ("active", "missing"):
+        return probe
+    log_server = bool(first_line(config.health_url, config.probe_timeout))
+    if log_server and not deep:
+        return probe._replace(heartbeat="fresh", source="log server")
+    code = run(config.ping_command, PING_TIMEOUT, environment(config))[0]
+    # Anything else is the broker's trouble, and a restart would not help.
+    heartbeat = {0: "fresh", NO_ANSWER: "stale"}.get(code, "unknown")
+    return probe._replace(heartbeat=heartbeat, source="celery ping", log_server=log_server)
 
 
 def asked_further(config: Config, probe: Probe) -> Probe:
@@ -74,8 +96,34 @@ def shown(config: Config) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line) if code == 0 else {}
 
 
+def process_age(words: str) -> float | None:
+    """Return for how many seconds the oldest process of this account with these words has run, None without one."""
+    ages = [age for age in map(_age_of, filter(str.isdigit, os.listdir("/proc")), repeat(words)) if age is not None]
+    return max(ages, default=None)
+
+
+def _age_of(process: str, words: str) -> float | None:
+    try:
+        if os.stat(f"/proc/{process}").st_uid != os.getuid() or int(process) == os.getpid():
+            return None
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            command = file.read().replace(b"\0", b" ").decode(errors="replace")
+        if words not in command:
+            return None
+        with open(f"/proc/{process}/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b") ")[2].split()[19])
+    except OSError:  # it has ended
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
 def health_page(url: str, timeout: float) -> str:
-    """Return fresh or stale as the scheduler's own page has it, unknown when it does not answer.
+    """Return fresh or stale as the scheduler's own page has it, unknown when it does not answer."""
+    return health_of(first_line(url, timeout))
+
+
+def first_line(url: str, timeout: float) -> bytes:
+    """Return the beginning of the answer to a request, nothing when there is none.
 
     By hand: importing an HTTP client costs more than all the rest of a check.
     """
@@ -85,9 +133,9 @@ def health_page(url: str, timeout: float) -> str:
         with socket.create_connection((host, int(port or 80)), timeout) as connection:
             connection.settimeout(timeout)
             connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
-            return health_of(connection.recv(64))
+            return connection.recv(64)
     except (OSError, ValueError):
-        return "unknown"
+        return b""
 
 
 def health_of(first_line: bytes) -> str:

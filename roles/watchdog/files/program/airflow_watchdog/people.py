@@ -27,7 +27,7 @@ def main(config: Config, arguments: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = argparse.ArgumentParser(prog="watchdog", description="The watchdog of the Airflow scheduler on this host.")
+    top = argparse.ArgumentParser(prog="watchdog", description="The watchdog of Airflow on this host.")
     commands = top.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("status", help="what it saw and did in the last hours")
     shown.add_argument("--hours", type=float, default=HOURS, help="how far back (default: 24)")
@@ -60,7 +60,7 @@ def pause(config: Config, chosen: argparse.Namespace) -> int:
     with open(f"{config.pause_file}.lock", "a", encoding="utf-8") as file:
         locked(file.fileno())
         pauses = store.with_pause(
-            store.read(config.pause_file), chosen.owner, chosen.reason, time.time(), chosen.minutes * 60
+            store.read(config.pause_file), chosen.owner, chosen.reason, store.clock(), chosen.minutes * 60
         )
         store.write(config.pause_file, json.dumps(pauses, ensure_ascii=False, indent=1) + "\n")
     with open(store.lock_file(config.run_folder), "a", encoding="utf-8") as file:
@@ -73,7 +73,7 @@ def resume(config: Config, chosen: argparse.Namespace) -> int:
     """Let it act again."""
     with open(f"{config.pause_file}.lock", "a", encoding="utf-8") as file:
         locked(file.fileno())
-        pauses = store.without_pause(store.read(config.pause_file), chosen.owner, time.time())
+        pauses = store.without_pause(store.read(config.pause_file), chosen.owner, store.clock())
         if pauses:
             store.write(config.pause_file, json.dumps(pauses, ensure_ascii=False, indent=1) + "\n")
         elif os.path.exists(config.pause_file):
@@ -97,7 +97,7 @@ def heartbeats(config: Config, _chosen: argparse.Namespace) -> int:
 def status(config: Config, chosen: argparse.Namespace) -> int:
     """Show the last check, pauses, restarts and the history."""
     record = store.read(f"{config.run_folder}/state.json")
-    pauses = store.active_pauses(store.read(config.pause_file), time.time())
+    pauses = store.active_pauses(store.read(config.pause_file), store.clock())
     since = store.utc(time.time() - chosen.hours * 3600)
     entries = [entry for entry in store.history(config.history_file) if entry["at"] >= since]
     if chosen.json:

@@ -21,6 +21,23 @@ TASKS = (
     "SELECT state, COUNT(*), MIN(updated_at), MIN(queued_dttm) FROM task_instance "
     "WHERE state IN ('scheduled', 'queued', 'running') GROUP BY state"
 )
+# A limit of a single task (max_active_tis_per_dag) stands in no column: such a task counts as one with room.
+READY = """
+SELECT MIN(ti.updated_at) FROM task_instance ti
+JOIN dag_run dr ON dr.dag_id = ti.dag_id AND dr.run_id = ti.run_id
+  AND dr.state = 'running' AND dr.run_type <> 'backfill'
+JOIN dag d ON d.dag_id = ti.dag_id AND d.is_paused = 0 AND d.is_active = 1
+JOIN slot_pool p ON p.pool = ti.pool
+LEFT JOIN (SELECT pool, SUM(pool_slots) AS slots FROM task_instance WHERE state IN ('running', 'queued') GROUP BY pool)
+  taken ON taken.pool = ti.pool
+LEFT JOIN (SELECT pool, SUM(pool_slots) AS slots FROM task_instance WHERE state = 'deferred' GROUP BY pool)
+  asleep ON asleep.pool = ti.pool
+LEFT JOIN (SELECT dag_id, COUNT(*) AS tasks FROM task_instance WHERE state IN ('running', 'queued') GROUP BY dag_id)
+  busy ON busy.dag_id = ti.dag_id
+WHERE ti.state = 'scheduled' AND COALESCE(busy.tasks, 0) < d.max_active_tasks
+AND (p.slots = -1 OR p.slots - COALESCE(taken.slots, 0)
+     - CASE WHEN p.include_deferred = 1 THEN COALESCE(asleep.slots, 0) ELSE 0 END >= ti.pool_slots)
+"""
 PARSED = "SELECT MAX(last_parsed_time) FROM dag WHERE is_active = 1"
 
 
@@ -35,8 +52,8 @@ def login(url: str) -> dict[str, Any]:
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "database": parts.path.lstrip("/"),
-        "connect_timeout": 5,
-        "read_timeout": 5,
+        "connect_timeout": 4,
+        "read_timeout": 4,
     }
 
 
@@ -45,16 +62,22 @@ def age(moment: datetime.datetime | None, now: datetime.datetime) -> float | Non
     return None if moment is None else round((now - moment).total_seconds(), 1)
 
 
-def answers(cursor: Any, now: datetime.datetime) -> dict[str, Any]:
-    """Return heartbeats by host and what shows progress."""
+def answers(cursor: Any, now: datetime.datetime, parallelism: int) -> dict[str, Any]:
+    """Return heartbeats by host and what shows progress; a parallelism of 0 is no limit."""
     cursor.execute(HEARTBEATS)
     heartbeats = {host: age(moment, now) for host, moment in cursor.fetchall() if moment}
     cursor.execute(TASKS)
     tasks = {state: (count, updated, queued) for state, count, updated, queued in cursor.fetchall()}
+    busy = sum(tasks[state][0] for state in ("queued", "running") if state in tasks)
+    ready = None
+    if "scheduled" in tasks and (busy < parallelism or not parallelism):
+        cursor.execute(READY)
+        ((ready,),) = cursor.fetchall()
     cursor.execute(PARSED)
     ((parsed,),) = cursor.fetchall()
     progress = {
         "scheduled": age(tasks["scheduled"][1], now) if "scheduled" in tasks else None,
+        "ready": age(ready, now),
         "queued": age(tasks["queued"][2], now) if "queued" in tasks else None,
         "running": tasks["running"][0] if "running" in tasks else 0,
         "parsed": age(parsed, now),
@@ -72,7 +95,7 @@ def main(path: str) -> None:
     try:
         connection = MySQLdb.connect(**arguments)
         now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-        found = answers(connection.cursor(), now)
+        found = answers(connection.cursor(), now, cfg.getint("core", "parallelism", fallback=32))
     except MySQLdb.OperationalError as error:
         found = {"database": "down", "error": error.args[0]}
     print(json.dumps(found))

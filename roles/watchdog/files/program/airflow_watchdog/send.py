@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -17,21 +18,25 @@ from urllib.request import Request, urlopen
 from airflow_watchdog import airflow_cfg, store, tell
 from airflow_watchdog.config import Config
 
-TIMEOUT = 15.0  # seconds for each server
+TIMEOUT = 8.0  # seconds for each server
 
 
-def send(config: Config, path: str) -> None:
-    """Send one message on the ways that are still open, and forget it when none is left or it is too old."""
+def send(config: Config, path: str, closed: set[str]) -> None:
+    """Send one message on the ways that are left, and forget it when none is or it is too old.
+
+    A way that does not work is closed for this delivery, so that it is waited for once and not for each message.
+    """
     content = store.read(path)
     if content and content["expires"] > time.time():
-        for way in list(content["ways"]):
+        for way in [way for way in content["ways"] if way not in closed]:
             problem = {"mail": mail, "webhook": webhook}[way](config, content)
             if problem:
+                closed.add(way)
                 tell.journal("seen", f"the {way} '{content['subject']}' could not be sent: {problem}", config.unit)
             else:
                 content["ways"].remove(way)
+                store.write(path, json.dumps(content))  # at once: whatever the next way does, this one is done
         if content["ways"]:
-            store.write(path, json.dumps(content))
             return
     os.unlink(path)
 
@@ -84,5 +89,5 @@ def webhook(config: Config, content: dict[str, Any]) -> str:
         request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urlopen(request, timeout=TIMEOUT):
             return ""
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         return type(error).__name__

@@ -8,11 +8,26 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_watchdog.decide import State
 
 HISTORY_LINES = 1000
+BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+class Clock(NamedTuple):
+    """The moment by the wall clock, which may jump, and by the monotonic one, which counts within one boot."""
+
+    wall: float
+    monotonic: float
+    boot: str
+
+
+def clock() -> Clock:
+    """Return the moment."""
+    with open(BOOT, encoding="ascii") as file:
+        return Clock(time.time(), time.monotonic(), file.read().strip())
 
 
 def utc(moment: float) -> str:
@@ -60,22 +75,31 @@ def alone(path: str) -> Iterator[bool]:
 
 
 def state_of(record: Any) -> State:
-    """Return the state in the record of the last check; a fresh one when there is none, as after a boot."""
-    kept = (record or {}).get("state")
-    if not kept:
-        return State()
+    """Return the state in the record of the last check; a fresh one when there is none, as after a boot.
+
+    Another version of the program may have written it: what this one does not know is left out.
+    """
+    kept = (record or {}).get("state") or {}
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
-    return State(**values)
+    return State(**{key: value for key, value in values.items() if key in State._fields})
 
 
-def active_pauses(pauses: Any, now: float) -> list[dict[str, Any]]:
-    """Return the pauses that have not expired; each has owner, reason, since and expires.
+def active_pauses(pauses: Any, now: Clock) -> list[dict[str, Any]]:
+    """Return the pauses that have not expired; each has owner, reason, since and expires, and its end in this boot.
 
     A file that somebody wrote by hand may hold a single one; what is no pause holds nothing.
     """
     found = pauses if isinstance(pauses, list) else [pauses]
     whole = [each for each in found if isinstance(each, dict) and {"owner", "reason", "expires"} <= set(each)]
-    return [each for each in whole if str(each["expires"]) > utc(now)]
+    return [each for each in whole if _lasts(each, now)]
+
+
+def _lasts(pause: dict[str, Any], now: Clock) -> bool:
+    """Say whether a pause lasts, by the wall clock only after a boot or when it was written by hand."""
+    until = pause.get("until")
+    if pause.get("boot") == now.boot and isinstance(until, (int, float)):
+        return until > now.monotonic
+    return str(pause["expires"]) > utc(now.wall)
 
 
 def pause_text(pauses: list[dict[str, Any]]) -> str:
@@ -83,13 +107,14 @@ def pause_text(pauses: list[dict[str, Any]]) -> str:
     return "; ".join(f"paused by {each['owner']} until {each['expires']} ({each['reason']})" for each in pauses)
 
 
-def with_pause(pauses: Any, owner: str, reason: str, now: float, seconds: float) -> list[dict[str, Any]]:
+def with_pause(pauses: Any, owner: str, reason: str, now: Clock, seconds: float) -> list[dict[str, Any]]:
     """Return the pauses with one more; an owner has one only, the newest."""
     others = [each for each in active_pauses(pauses, now) if each["owner"] != owner]
-    return [*others, {"owner": owner, "reason": reason, "since": utc(now), "expires": utc(now + seconds)}]
+    pause = {"owner": owner, "reason": reason, "since": utc(now.wall), "expires": utc(now.wall + seconds)}
+    return [*others, {**pause, "boot": now.boot, "until": now.monotonic + seconds}]
 
 
-def without_pause(pauses: Any, owner: str | None, now: float) -> list[dict[str, Any]]:
+def without_pause(pauses: Any, owner: str | None, now: Clock) -> list[dict[str, Any]]:
     """Return the pauses without those of an owner, or without any for None."""
     return [each for each in active_pauses(pauses, now) if owner is not None and each["owner"] != owner]
 

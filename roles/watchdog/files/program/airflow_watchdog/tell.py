@@ -50,7 +50,8 @@ def journal(kind: str, message: str, unit: str) -> None:
 
 def post(config: Config, kind: str, message: str, folder: str) -> None:
     """Put a message into the outbox."""
-    ways = [way for way, wanted in (("mail", config.mail_to), ("webhook", config.webhook_file)) if wanted]
+    # The webhook first: a mail server has more ways to be slow.
+    ways = [way for way, wanted in (("webhook", config.webhook_file), ("mail", config.mail_to)) if wanted]
     if not ways:
         return
     here, moment = socket.gethostname(), time.time()
@@ -68,14 +69,19 @@ def post(config: Config, kind: str, message: str, folder: str) -> None:
     store.write(f"{config.run_folder}/outbox/{moment:.6f}.json", json.dumps(content))
 
 
+def waiting(config: Config) -> list[str]:
+    """Return the names of the messages in the outbox, the oldest first."""
+    return sorted(name for name in os.listdir(f"{config.run_folder}/outbox") if name.endswith(".json"))
+
+
 def deliver(config: Config) -> None:
     """Send what lies in the outbox; what cannot be sent stays for the next minute."""
-    outbox = f"{config.run_folder}/outbox"
-    names = sorted(name for name in os.listdir(outbox) if name.endswith(".json"))
-    if not names:
-        return
-    with store.alone(f"{config.run_folder}/outbox.lock") as mine:
-        for name in names if mine else ():
-            from airflow_watchdog.send import send
+    from airflow_watchdog.send import send
 
-            send(config, f"{outbox}/{name}")
+    closed: set[str] = set()
+    with store.alone(f"{config.run_folder}/outbox.lock") as mine:
+        for name in waiting(config) if mine else ():
+            try:
+                send(config, f"{config.run_folder}/outbox/{name}", closed)
+            except Exception as error:  # one message that cannot be read keeps no other one back
+                journal("seen", f"the message {name} could not be sent: {type(error).__name__}", config.unit)
