@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from airflow_ops.connection_sync.model import Fields, Items, Kind, Plan
 from airflow_ops.connection_sync.rules import PREFIX, Rules, matches
-from airflow_ops.connection_sync.secret import facets
+from airflow_ops.connection_sync.secret import HIDDEN, Facet, Veil, facets
 
 MASKED = re.compile(r"\*{3,}")
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*")
@@ -20,7 +20,10 @@ NO_HOSTS = frozenset({"conn_type", "port", "login", "password", "description", "
 
 @dataclass(frozen=True)
 class Finding:
-    """One value that points at production."""
+    """One value that points at production.
+
+    :param host: what it names, hidden where that might be a secret.
+    """
 
     name: str
     field: str
@@ -56,9 +59,22 @@ def production(kind: Kind, rows: Mapping[str, Fields], rules: Rules, hosts: Iter
         if not matches(name, rules.allow)
         for path, facet in facets(kind, name, fields).items()
         if path.split(".")[0] not in NO_HOSTS
-        for host in dict.fromkeys(HOST.findall(facet.value))
-        if host.lower() in known or _fits(host, rules.production)
+        for host in _pointing(facet, known, rules.production)
     ]
+
+
+def _pointing(facet: Facet, known: set[str], patterns: Iterable[str]) -> Iterator[str]:
+    """Yield what may be told of the hosts of production in a value."""
+    yield from (host for host in _hosts(facet.value) if host.lower() in known)
+    if facet.secret and not facet.doubtful:  # a password may look like a host of a pattern
+        return
+    others = [host for host in _hosts(Veil(()).hide(facet.value)) if host.lower() not in known]
+    found = [host for host in others if _fits(host, patterns)]
+    yield from [HIDDEN] * bool(found) if facet.secret else found
+
+
+def _hosts(text: str) -> Iterable[str]:
+    return dict.fromkeys(HOST.findall(text))
 
 
 def _fits(host: str, patterns: Iterable[str]) -> bool:
@@ -89,14 +105,15 @@ def refusal(found: list[Finding], target: str, hosts: Iterable[str]) -> str:
             f"{many} of {target} would point at production.",
             *(f"- {finding.name}: {finding.field} names {finding.host}" for finding in found),
             f"Say in {file} what each host is called in {target}, or allow the ids that may point there:",
-            *_table(sorted({finding.host for finding in found}), list(hosts)),
+            *_table(sorted({finding.host for finding in found} - {HIDDEN}), list(hosts)),
             f"{PREFIX}allow: [{', '.join(ids)}]",
         ]
     )
 
 
 def _table(found: list[str], hosts: list[str]) -> Iterator[str]:
-    yield f"{PREFIX}hosts:"
+    if found:
+        yield f"{PREFIX}hosts:"
     for host in found:
         first, dot, domain = host.partition(".")
         twin = f"{first[:-1]}d"

@@ -106,7 +106,7 @@ class Veil:
         self._secrets = sorted({text for text in secrets if len(text) >= SHORTEST}, key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Return a text without any known secret, a login in a URL, what a query calls secret, the path of a webhook."""
+        """Return a text without any known secret, login in a URL, secret of a query or path of a webhook."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return WEBHOOK.sub(rf"\1{HIDDEN}", SECRET_IN_QUERY.sub(rf"\1\2{HIDDEN}", LOGIN.sub(rf"\1{HIDDEN}", text)))

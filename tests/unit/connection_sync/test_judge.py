@@ -46,6 +46,10 @@ def refusal(came: Items, rules: Rules = RULES, **fields: Any) -> str:
         pytest.param({"a": row(host="10.1.2.3")}, "- a: host names 10.1.2.3", id="network"),
         pytest.param({"a": row({"x": {"y": ["dn02p:9092"]}})}, "- a: extra.x.y.0 names dn02p", id="inside extra"),
         pytest.param({"a": row({"token": "https://mn01p/"})}, "- a: extra.token names mn01p", id="inside a secret"),
+        pytest.param({"a": row({"api_token": "Winter-2024p"})}, "", id="a secret that looks like a host"),
+        pytest.param({"a": row(host="http://u:Winter-2024p@x")}, "", id="a login that looks like a host"),
+        pytest.param({"a": row("Winter-2024p")}, "", id="an opaque text that looks like a host"),
+        pytest.param({"a": row({"token": "kJ9p/mn01p"})}, "- a: extra.token names mn01p\nSay", id="only a whole host"),
         pytest.param({"a": row("broken mn01p")}, "- a: extra names mn01p", id="inside invalid JSON"),
         pytest.param({"a": row(host="sftp", login="etl01p", conn_type="ftp")}, "", id="words that end in p"),
         pytest.param(
@@ -69,6 +73,14 @@ def test_everything_is_told_at_once_with_lines_to_paste() -> None:
     assert "connection_sync_hosts:\n  dn07p.x: HOST\n  mn01p: mn01d\nconnection_sync_allow: [a, b]" in said
     assert "'c d'" in said
     assert "e (password)" in said
+
+
+def test_a_nameless_text_that_looks_like_a_host_is_told_without_it() -> None:
+    came = {"mart": {"value": "Winter-2024p", "description": None}}
+    source, target = (replace(side(name, {}), rows={"variables": came}) for name in ("prod", "dev"))
+    with pytest.raises(SyncError, match="- mart: value names \\*{3}") as told:
+        judged(source, target, ["variables"], RULES, AROUND)
+    assert "Winter" not in str(told.value)
 
 
 def test_an_id_may_point_at_production_when_it_is_allowed() -> None:
