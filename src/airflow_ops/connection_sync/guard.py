@@ -42,9 +42,9 @@ def masked(kind: Kind, source: Items, rules: Rules) -> list[str]:
 
 
 def results(kind: Kind, made: Plan, target: Items) -> dict[str, Fields]:
-    """Return what the target will hold of the source's rows."""
-    written = {change.name: change.after for change in made.changes if change.kind is kind and change.after}
-    return {**written, **{note.name: target[note.name] for note in made.unchanged if note.kind is kind}}
+    """Return all that the target will hold, also what the plan leaves alone."""
+    changed = {change.name: change.after for change in made.changes if change.kind is kind}
+    return {name: fields for name, fields in {**target, **changed}.items() if fields is not None}
 
 
 def production(kind: Kind, rows: Mapping[str, Fields], rules: Rules, hosts: Iterable[str]) -> list[Finding]:
@@ -104,7 +104,8 @@ def refusal(found: list[Finding], target: str, hosts: Iterable[str]) -> str:
         [
             f"{many} of {target} would point at production.",
             *(f"- {finding.name}: {finding.field} names {finding.host}" for finding in found),
-            f"Say in {file} what each host is called in {target}, or allow the ids that may point there:",
+            f"Say in {file} what each host is called in {target} (what the rules leave alone: correct it in {target}), "
+            "or allow the ids that may point there:",
             *_table(sorted({finding.host for finding in found} - {HIDDEN}), list(hosts)),
             f"{PREFIX}allow: [{', '.join(ids)}]",
         ]

@@ -12,7 +12,7 @@ from airflow_ops.connection_sync.inventory import rules as rule_findings
 from airflow_ops.connection_sync.inventory import sides
 from airflow_ops.connection_sync.judge import Side, Surroundings, judged, packed, restored
 from airflow_ops.connection_sync.model import Items, SyncError
-from airflow_ops.connection_sync.rules import Rules
+from airflow_ops.connection_sync.rules import Protect, Rules
 from airflow_ops.inventory_model import Host, Inventory
 from tests.unit.connection_sync.rows import NO_RULES, row
 
@@ -78,7 +78,7 @@ def test_everything_is_told_at_once_with_lines_to_paste() -> None:
 def test_a_nameless_text_that_looks_like_a_host_is_told_without_it() -> None:
     came = {"mart": {"value": "Winter-2024p", "description": None}}
     source, target = (replace(side(name, {}), rows={"variables": came}) for name in ("prod", "dev"))
-    with pytest.raises(SyncError, match="- mart: value names \\*{3}") as told:
+    with pytest.raises(SyncError, match=r"- mart: value names \*{3}") as told:
         judged(source, target, ["variables"], RULES, AROUND)
     assert "Winter" not in str(told.value)
 
@@ -92,8 +92,19 @@ def test_what_is_unchanged_on_the_target_is_guarded_too() -> None:
     assert "mn01p" in refusal(same, rows={"connections": same})
 
 
-def test_what_the_target_alone_has_is_its_own_business() -> None:
-    assert refusal({"b": row()}, rows={"connections": {"a": row(host="mn01p")}}) == ""
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        pytest.param(RULES, "- a: host names mn01p", id="only there"),
+        pytest.param(replace(RULES, exclude=("a",)), "- a: host names mn01p", id="excluded"),
+        pytest.param(replace(RULES, protect=(Protect("a"),)), "- a: host names mn01p", id="protected"),
+        pytest.param(replace(RULES, allow=("a",)), "", id="allowed"),
+        pytest.param(replace(RULES, prune=True), "", id="deleted"),
+    ],
+)
+def test_what_the_target_has_of_its_own_is_guarded_too(rules: Rules, words: str) -> None:
+    said = refusal({"b": row()}, rules, rows={"connections": {"a": row(host="mn01p")}})
+    assert (words in said) if words else (said == "")
 
 
 def test_versions_must_be_alike() -> None:
