@@ -138,6 +138,16 @@ def test_a_backup_of_another_environment_is_refused() -> None:
         restored(packed(side("prod", {})), side("dev", {}))
 
 
+def test_a_backup_goes_back_to_the_database_that_it_is_of() -> None:
+    text = packed(side("dev", {}))
+    with pytest.raises(SyncError, match="is of the database airflow on dev and dev uses airflow on prod; nothing"):
+        restored(text, side("dev", {"a": row()}, database="airflow on prod"))
+
+
+def test_a_preview_on_a_host_that_has_nothing_yet_shows_what_the_backup_holds() -> None:
+    assert [change.action for change in restored(packed(side("dev", {"a": row()})), Side("dev")).changes] == ["create"]
+
+
 def inventory(**variables: Any) -> Inventory:
     """Return two environments with the role's defaults and these variables on all hosts."""
     defaults = {f"connection_sync_{name}": value for name, value in NO_RULES.items()}
