@@ -161,6 +161,8 @@ class ActionModule(ActionBase):
     def _demand_host(self, environment: str) -> str:
         """Return the host that speaks for an environment; it must be part of this run."""
         hosts = [host for host in self._hosts(SCHEDULERS) if host in self._hosts(environment)]
+        # As airflow_scheduler_hosts, whose first host runs the tasks; that is known to hosts of the environment alone.
+        hosts.sort(key=lambda host: bool(host != self.vars["hostvars"][host].get("airflow_active_scheduler", "")))
         if not hosts or hosts[0] not in self.vars["ansible_play_hosts"]:
             left_out = hosts[0] if hosts else "the scheduler host"
             raise SyncError(f"This run leaves out {left_out} of {environment}; {NOTHING}, run it without -l.")
