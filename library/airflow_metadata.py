@@ -94,7 +94,7 @@ from typing import Any
 from ansible.module_utils.airflow_inside import metadata as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, NotInstalledError, run_inside
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kept_files import write_kept
+from ansible.module_utils.kept_files import prune_kept, write_kept
 
 KINDS = ["connections", "variables", "pools"]
 SUFFIX = ".json.vault"
@@ -146,16 +146,23 @@ def export(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply(params: dict[str, Any], check: bool) -> dict[str, Any]:
-    """Keep the backup, then write the changes."""
+    """Keep the backup, then write the changes; a backup that led to nothing goes, and pushes out no other."""
     changes = json.loads(params["changes"])
     if check or not changes:
         return {"changed": bool(changes), "backup": ""}
+    folder = Path(params["backup_folder"])
     try:
-        kept = write_kept(Path(params["backup_folder"]), SUFFIX, params["backup"], params["backup_keep"])
+        kept = write_kept(folder, SUFFIX, params["backup"])
     except OSError as error:
-        text = f"The backup could not be kept in {params['backup_folder']}: {error.strerror}."
+        text = f"The backup could not be kept in {folder}: {error.strerror}."
         raise FailedError(text, unsure=False) from error
-    asked(params, {"changes": changes, "lock": params["lock"], "who": params["who"]})
+    try:
+        asked(params, {"changes": changes, "lock": params["lock"], "who": params["who"]})
+    except FailedError as error:
+        if not error.facts["unsure"]:
+            kept.unlink()
+        raise
+    prune_kept(folder, SUFFIX, params["backup_keep"])
     return {"changed": True, "backup": str(kept)}
 
 
