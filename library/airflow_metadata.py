@@ -78,7 +78,7 @@ backup:
   type: str
   returned: when applied
 missing:
-  description: Whether there is no Airflow or no database.
+  description: Whether there is no Airflow, or a database without its tables.
   type: bool
   returned: failure
 unsure:
@@ -124,7 +124,7 @@ class FailedError(Exception):
 def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Return what the program answers.
 
-    :raises FailedError: with ``missing`` where there is no Airflow or no database, with ``unsure`` where nobody knows
+    :raises FailedError: with ``missing`` where there is no Airflow or no tables, with ``unsure`` where nobody knows
         whether it was written.
     """
     try:
@@ -136,7 +136,7 @@ def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     if "refused" in answer:
         raise FailedError(answer["refused"], unsure=False)
     if "lost" in answer:
-        raise FailedError(answer["lost"], missing=True, unsure=answer["unsure"])
+        raise FailedError(answer["lost"], missing=answer["missing"], unsure=answer["unsure"])
     return answer
 
 

@@ -43,6 +43,26 @@ def test_differences(have: Any, wrong: list[str]) -> None:
     assert metadata.differences(HAVE, {"connections": have}) == wrong
 
 
+@pytest.mark.parametrize(
+    ("number", "missing", "words"),
+    [
+        pytest.param(1146, True, "has no tables of Airflow", id="no tables"),
+        pytest.param(2002, False, "does not answer", id="no server"),
+        pytest.param(1045, False, "does not answer", id="access denied"),
+        pytest.param(1049, False, "does not answer", id="no such database"),
+    ],
+)
+def test_only_a_database_without_tables_may_be_taken_for_empty(
+    number: int, missing: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = metadata.lost(Exception(number, "text"), committing=False)
+    assert answer["lost"].startswith(f"The metadata database {words}: ")
+    monkeypatch.setattr(airflow_metadata, "run_inside", lambda *_: answer)
+    with pytest.raises(airflow_metadata.FailedError) as failed:
+        airflow_metadata.export({"kinds": [], "types": False})
+    assert failed.value.facts == {"missing": missing, "unsure": False}
+
+
 def test_an_empty_text_is_as_good_as_none() -> None:
     assert metadata.differences({"connections": {"a": {"x": ""}}}, {"connections": {"a": {"x": None}}}) == []
 
