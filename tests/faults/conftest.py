@@ -1,4 +1,4 @@
-"""A healthy cluster of the lab's prod hosts with the sample DAGs live, and a small development environment beside it."""
+"""A healthy cluster of the lab with the sample DAGs live, and a small development environment beside it."""
 
 import subprocess
 from collections.abc import Iterator
