@@ -130,16 +130,10 @@ def test_a_backup_stays_where_something_may_be_written(
         return dict(answer)
 
     monkeypatch.setattr(airflow_metadata, "run_inside", run_inside)
-    for text in ("first", "second"):
-        kept_files.write_kept(tmp_path, airflow_metadata.SUFFIX, text)
-    params = {
-        "changes": "[1]",
-        "backup": "third",
-        "backup_folder": str(tmp_path),
-        "backup_keep": 2,
-        "lock": "",
-        "who": "",
-    }
+    for number, text in enumerate(("first", "second")):
+        (tmp_path / f"{number}{airflow_metadata.SUFFIX}").write_text(text)
+    backup = {"backup": "third", "backup_folder": str(tmp_path), "backup_keep": 2}
+    params = {"changes": "[1]", **backup, "lock": "", "who": ""}
     with nullcontext() if "written" in str(answer) else pytest.raises(airflow_metadata.FailedError):
         airflow_metadata.apply(params, check=False)
     assert sorted(file.read_text() for file in tmp_path.iterdir()) == kept
