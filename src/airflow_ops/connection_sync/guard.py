@@ -57,20 +57,23 @@ def production(kind: Kind, rows: Mapping[str, Fields], rules: Rules, hosts: Iter
         Finding(name, path, host)
         for name, fields in rows.items()
         if not matches(name, rules.allow)
-        for path, facet in facets(kind, name, fields).items()
+        for row in [facets(kind, name, fields)]
+        for hide in [Veil(facet.value for facet in row.values() if facet.secret)]
+        for path, facet in row.items()
         if path.split(".")[0] not in NO_HOSTS
-        for host in _pointing(facet, known, rules.production)
+        for host in _pointing(facet, hide, known, rules.production)
     ]
 
 
-def _pointing(facet: Facet, known: set[str], patterns: Iterable[str]) -> Iterator[str]:
-    """Yield what may be told of the hosts of production in a value."""
-    yield from (host for host in _hosts(facet.value) if host.lower() in known)
+def _pointing(facet: Facet, hide: Veil, known: set[str], patterns: Iterable[str]) -> Iterator[str]:
+    """Yield the hosts of production in a value; one that only a pattern takes for one is told where it may be shown."""
+    hosts = _hosts(facet.value)
+    yield from (host for host in hosts if host.lower() in known)
     if facet.secret and not facet.doubtful:  # a password may look like a host of a pattern
         return
-    others = [host for host in _hosts(Veil(()).hide(facet.value)) if host.lower() not in known]
-    found = [host for host in others if _fits(host, patterns)]
-    yield from [HIDDEN] * bool(found) if facet.secret else found
+    shown = () if facet.secret else _hosts(hide.hide(facet.value))
+    found = [host for host in hosts if host.lower() not in known and _fits(host, patterns)]
+    yield from dict.fromkeys(host if host in shown else HIDDEN for host in found)
 
 
 def _hosts(text: str) -> Iterable[str]:
