@@ -161,6 +161,8 @@ class ActionModule(ActionBase):
     def _demand_host(self, environment: str) -> str:
         """Return the host that speaks for an environment; it must be part of this run."""
         hosts = [host for host in self._hosts(SCHEDULERS) if host in self._hosts(environment)]
+        # As airflow_scheduler_hosts, whose first host runs the tasks; that is known to hosts of the environment alone.
+        hosts.sort(key=lambda host: bool(host != self.vars["hostvars"][host].get("airflow_active_scheduler", "")))
         if not hosts or hosts[0] not in self.vars["ansible_play_hosts"]:
             left_out = hosts[0] if hosts else "the scheduler host"
             raise SyncError(f"This run leaves out {left_out} of {environment}; {NOTHING}, run it without -l.")
@@ -182,7 +184,8 @@ class ActionModule(ActionBase):
                 "The backup is encrypted with the password of the vaults, and this run has none; "
                 f"{NOTHING}, name one with --ask-vault-pass or ANSIBLE_VAULT_PASSWORD_FILE."
             )
-        sealed: bytes = self._loader._vault.encrypt(text)
+        label, secret = seal_with(self._loader._vault.secrets, self.args["target"])
+        sealed: bytes = self._loader._vault.encrypt(text, secret=secret, vault_id=label)
         return sealed.decode("ascii")
 
     def _open(self, text: str) -> str:
@@ -208,6 +211,22 @@ class ActionModule(ActionBase):
     def _run(self, module: str, **arguments: Any) -> dict[str, Any]:
         done = self._execute_module(module_name=module, module_args=arguments, task_vars=self.vars)
         return self._checked(done, self.args["target"])
+
+
+def seal_with(secrets: list[tuple[str, Any]], target: str) -> tuple[str, Any]:
+    """Return label and password for a backup of an environment: that of its own vault id, or the only one.
+
+    :raises SyncError: when there are several, and nothing says which is the target's.
+    """
+    named = dict(reversed(secrets))  # of several with one label Ansible takes the first
+    label = next((label for label in (target, C.DEFAULT_VAULT_IDENTITY) if label in named), None)
+    if label is None and len(named) > 1:
+        raise SyncError(
+            f"The backup is encrypted with the password of {target}, and this run has the vault ids "
+            f"{', '.join(sorted(named))}; {NOTHING}, name it with --vault-id {target}@FILE."
+        )
+    label = label or secrets[0][0]
+    return label, named[label]
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

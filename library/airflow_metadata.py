@@ -78,7 +78,7 @@ backup:
   type: str
   returned: when applied
 missing:
-  description: Whether there is no Airflow or no database.
+  description: Whether there is no Airflow, or a database without its tables.
   type: bool
   returned: failure
 unsure:
@@ -94,7 +94,7 @@ from typing import Any
 from ansible.module_utils.airflow_inside import metadata as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, NotInstalledError, run_inside
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kept_files import write_kept
+from ansible.module_utils.kept_files import prune_kept, write_kept
 
 KINDS = ["connections", "variables", "pools"]
 SUFFIX = ".json.vault"
@@ -124,7 +124,7 @@ class FailedError(Exception):
 def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Return what the program answers.
 
-    :raises FailedError: with ``missing`` where there is no Airflow or no database, with ``unsure`` where nobody knows
+    :raises FailedError: with ``missing`` where there is no Airflow or no tables, with ``unsure`` where nobody knows
         whether it was written.
     """
     try:
@@ -136,7 +136,7 @@ def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     if "refused" in answer:
         raise FailedError(answer["refused"], unsure=False)
     if "lost" in answer:
-        raise FailedError(answer["lost"], missing=True, unsure=answer["unsure"])
+        raise FailedError(answer["lost"], missing=answer["missing"], unsure=answer["unsure"])
     return answer
 
 
@@ -146,16 +146,23 @@ def export(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply(params: dict[str, Any], check: bool) -> dict[str, Any]:
-    """Keep the backup, then write the changes."""
+    """Keep the backup, then write the changes; a backup that led to nothing goes, and pushes out no other."""
     changes = json.loads(params["changes"])
     if check or not changes:
         return {"changed": bool(changes), "backup": ""}
+    folder = Path(params["backup_folder"])
     try:
-        kept = write_kept(Path(params["backup_folder"]), SUFFIX, params["backup"], params["backup_keep"])
+        kept = write_kept(folder, SUFFIX, params["backup"])
     except OSError as error:
-        text = f"The backup could not be kept in {params['backup_folder']}: {error.strerror}."
+        text = f"The backup could not be kept in {folder}: {error.strerror}."
         raise FailedError(text, unsure=False) from error
-    asked(params, {"changes": changes, "lock": params["lock"], "who": params["who"]})
+    try:
+        asked(params, {"changes": changes, "lock": params["lock"], "who": params["who"]})
+    except FailedError as error:
+        if not error.facts["unsure"]:
+            kept.unlink()
+        raise
+    prune_kept(folder, SUFFIX, params["backup_keep"])
     return {"changed": True, "backup": str(kept)}
 
 

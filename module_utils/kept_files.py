@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 
-def write_kept(folder: Path, suffix: str, text: str, keep: int) -> Path:
-    """Write a file named after the time, safe against a power cut, and remove the oldest beyond ``keep``.
+def write_kept(folder: Path, suffix: str, text: str) -> Path:
+    """Write a file named after the time, safe against a power cut.
 
-    :raises OSError: when it can't be written; nothing is left of it then, and no older file is gone.
+    :raises OSError: when it can't be written; nothing is left of it then.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = time.time()
@@ -26,6 +26,10 @@ def write_kept(folder: Path, suffix: str, text: str, keep: int) -> Path:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    return path
+
+
+def prune_kept(folder: Path, suffix: str, keep: int) -> None:
+    """Remove the oldest files beyond ``keep``; the newest stays in any case."""
     for old in sorted(folder.glob(f"[0-9]*{suffix}"))[: -max(keep, 1)]:
         old.unlink()
-    return path

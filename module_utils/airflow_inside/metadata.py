@@ -48,6 +48,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
         "flags": {},
     },
 }
+NO_SUCH_TABLE = 1146  # the number of MariaDB's error
 SETTERS = {"value": "val"}  # of the model, where it is not called as the field
 
 
@@ -60,7 +61,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
     A change is ``{kind, name, before, after}`` with whole rows, None where there is none. Nothing is written unless
     every row still is as ``before`` says, and unless afterwards the tables hold exactly what they should. What speaks
-    against it is in ``refused``, what the database did in ``lost``; ``unsure`` says that it was lost in the commit.
+    against it is in ``refused``, what the database did in ``lost``; ``unsure`` says that it was lost in the commit,
+    ``missing`` that it has no tables yet.
     """
     from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError  # noqa: PLC0415
 
@@ -77,10 +79,17 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         return answer
     except Refusal as error:
         return {"refused": str(error)}
-    except (OperationalError, ProgrammingError) as error:  # no server, no tables, or gone meanwhile
-        return {"lost": f"The metadata database does not answer: {error.orig}.", "unsure": committing}
+    except (OperationalError, ProgrammingError) as error:
+        return lost(error.orig, committing)
     except DBAPIError as error:
         return {"refused": f"The metadata database refused: {error.orig}."}
+
+
+def lost(error: Exception, committing: bool) -> dict[str, Any]:
+    """Return what the database did: there is no server, it has no tables, or it is gone meanwhile."""
+    missing = error.args[0] == NO_SUCH_TABLE
+    what = "has no tables of Airflow" if missing else "does not answer"
+    return {"lost": f"The metadata database {what}: {error}.", "unsure": committing, "missing": missing}
 
 
 @contextmanager

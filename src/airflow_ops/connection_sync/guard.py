@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from airflow_ops.connection_sync.model import Fields, Items, Kind, Plan
 from airflow_ops.connection_sync.rules import PREFIX, Rules, matches
-from airflow_ops.connection_sync.secret import facets
+from airflow_ops.connection_sync.secret import HIDDEN, Facet, Veil, facets
 
 MASKED = re.compile(r"\*{3,}")
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*")
@@ -20,7 +20,10 @@ NO_HOSTS = frozenset({"conn_type", "port", "login", "password", "description", "
 
 @dataclass(frozen=True)
 class Finding:
-    """One value that points at production."""
+    """One value that points at production.
+
+    :param host: what it names, hidden where that might be a secret.
+    """
 
     name: str
     field: str
@@ -39,9 +42,9 @@ def masked(kind: Kind, source: Items, rules: Rules) -> list[str]:
 
 
 def results(kind: Kind, made: Plan, target: Items) -> dict[str, Fields]:
-    """Return what the target will hold of the source's rows."""
-    written = {change.name: change.after for change in made.changes if change.kind is kind and change.after}
-    return {**written, **{note.name: target[note.name] for note in made.unchanged if note.kind is kind}}
+    """Return all that the target will hold, also what the plan leaves alone."""
+    changed = {change.name: change.after for change in made.changes if change.kind is kind}
+    return {name: fields for name, fields in {**target, **changed}.items() if fields is not None}
 
 
 def production(kind: Kind, rows: Mapping[str, Fields], rules: Rules, hosts: Iterable[str]) -> list[Finding]:
@@ -54,11 +57,27 @@ def production(kind: Kind, rows: Mapping[str, Fields], rules: Rules, hosts: Iter
         Finding(name, path, host)
         for name, fields in rows.items()
         if not matches(name, rules.allow)
-        for path, facet in facets(kind, name, fields).items()
+        for row in [facets(kind, name, fields)]
+        for hide in [Veil(facet.value for facet in row.values() if facet.secret)]
+        for path, facet in row.items()
         if path.split(".")[0] not in NO_HOSTS
-        for host in dict.fromkeys(HOST.findall(facet.value))
-        if host.lower() in known or _fits(host, rules.production)
+        for host in _pointing(facet, hide, known, rules.production)
     ]
+
+
+def _pointing(facet: Facet, hide: Veil, known: set[str], patterns: Iterable[str]) -> Iterator[str]:
+    """Yield the hosts of production in a value; one that only a pattern takes for one is told where it may be shown."""
+    hosts = _hosts(facet.value)
+    yield from (host for host in hosts if host.lower() in known)
+    if facet.secret and not facet.doubtful:  # a password may look like a host of a pattern
+        return
+    shown = () if facet.secret else _hosts(hide.hide(facet.value))
+    found = [host for host in hosts if host.lower() not in known and _fits(host, patterns)]
+    yield from dict.fromkeys(host if host in shown else HIDDEN for host in found)
+
+
+def _hosts(text: str) -> Iterable[str]:
+    return dict.fromkeys(HOST.findall(text))
 
 
 def _fits(host: str, patterns: Iterable[str]) -> bool:
@@ -88,15 +107,17 @@ def refusal(found: list[Finding], target: str, hosts: Iterable[str]) -> str:
         [
             f"{many} of {target} would point at production.",
             *(f"- {finding.name}: {finding.field} names {finding.host}" for finding in found),
-            f"Say in {file} what each host is called in {target}, or allow the ids that may point there:",
-            *_table(sorted({finding.host for finding in found}), list(hosts)),
+            f"Say in {file} what each host is called in {target} (what the rules leave alone: correct it in {target}), "
+            "or allow the ids that may point there:",
+            *_table(sorted({finding.host for finding in found} - {HIDDEN}), list(hosts)),
             f"{PREFIX}allow: [{', '.join(ids)}]",
         ]
     )
 
 
 def _table(found: list[str], hosts: list[str]) -> Iterator[str]:
-    yield f"{PREFIX}hosts:"
+    if found:
+        yield f"{PREFIX}hosts:"
     for host in found:
         first, dot, domain = host.partition(".")
         twin = f"{first[:-1]}d"

@@ -119,7 +119,7 @@ def _without_provider(made: Plan, target: Side) -> Iterator[str]:
 
 def packed(side: Side) -> str:
     """Return the text of a backup, before it is encrypted."""
-    content = {"environment": side.environment, "version": side.version, "rows": side.rows}
+    content = {"environment": side.environment, "database": side.database, "rows": side.rows}
     return json.dumps(content, ensure_ascii=False)
 
 
@@ -128,4 +128,9 @@ def restored(text: str, target: Side) -> Plan:
     backup: dict[str, Any] = json.loads(text)
     if backup["environment"] != target.environment:
         raise SyncError(f"This is a backup of {backup['environment']} and not of {target.environment}; {NOTHING}.")
+    if target.database and backup["database"] != target.database:
+        raise SyncError(
+            f"This backup is of the database {backup['database']} and {target.environment} uses {target.database}; "
+            f"{NOTHING}, see metadata_db_host of {target.environment}, and its airflow.cfg."
+        )
     return Plan.joined(exactly(KINDS[name], rows, target.items(KINDS[name])) for name, rows in backup["rows"].items())

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from airflow_ops.connection_sync.model import Fields, Kind, Value
+from airflow_ops.connection_sync.model import CONNECTIONS, Fields, Kind, Value
 
 
 def normal(kind: Kind, fields: Fields) -> dict[str, Any]:
@@ -16,7 +16,8 @@ def normal(kind: Kind, fields: Fields) -> dict[str, Any]:
 
 def _normal(kind: Kind, name: str, value: Value) -> Any:
     if name == kind.open:
-        return opened(value)
+        # A variable is whatever its DAG makes of the text: there null, {} and nothing are three values.
+        return canonical(opened(value)) if kind is CONNECTIONS else value
     if name == "conn_type":
         return conn_type(str(value or ""))
     if name == "port":
@@ -47,6 +48,11 @@ def opened(value: Value) -> Any:
     if content is None:
         return {}
     return content if isinstance(content, dict) else text
+
+
+def canonical(content: Any) -> str:
+    """Return one text for JSON that is alike; unlike Python's ==, it tells false from 0."""
+    return json.dumps(content, sort_keys=True)
 
 
 def closed(content: Any) -> str:

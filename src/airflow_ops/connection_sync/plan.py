@@ -18,7 +18,7 @@ from airflow_ops.connection_sync.model import (
     Plan,
     Value,
 )
-from airflow_ops.connection_sync.normal import closed, look, normal, opened, path_of, port, put
+from airflow_ops.connection_sync.normal import canonical, closed, look, normal, opened, path_of, port, put
 from airflow_ops.connection_sync.rules import PREFIX, Rules, matches
 
 ONLY_THERE = f"only in the target, and {PREFIX}prune is false"
@@ -126,7 +126,7 @@ def _with_field(kind: Kind, row: Fields, field: str, other: Fields) -> dict[str,
     if first != kind.open or not path or not isinstance(mine, dict) or not isinstance(theirs, dict):
         return dict(row)
     changed = put(mine, path, look(theirs, path))
-    return dict(row) if changed == mine else {**row, first: closed(changed) if changed else None}
+    return dict(row) if canonical(changed) == canonical(mine) else {**row, first: closed(changed) if changed else None}
 
 
 def _as_there(kind: Kind, row: Fields, target: Fields | None) -> Fields:

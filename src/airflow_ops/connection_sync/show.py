@@ -21,7 +21,7 @@ def veil(made: Plan) -> Veil:
         for change in made.changes
         for fields in (change.before, change.after)
         for facet in facets(change.kind, change.name, fields).values()
-        if facet.secret
+        if facet.secret and not facet.doubtful
     )
 
 

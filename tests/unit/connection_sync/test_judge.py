@@ -12,7 +12,7 @@ from airflow_ops.connection_sync.inventory import rules as rule_findings
 from airflow_ops.connection_sync.inventory import sides
 from airflow_ops.connection_sync.judge import Side, Surroundings, judged, packed, restored
 from airflow_ops.connection_sync.model import Items, SyncError
-from airflow_ops.connection_sync.rules import Rules
+from airflow_ops.connection_sync.rules import Protect, Rules
 from airflow_ops.inventory_model import Host, Inventory
 from tests.unit.connection_sync.rows import NO_RULES, row
 
@@ -46,6 +46,14 @@ def refusal(came: Items, rules: Rules = RULES, **fields: Any) -> str:
         pytest.param({"a": row(host="10.1.2.3")}, "- a: host names 10.1.2.3", id="network"),
         pytest.param({"a": row({"x": {"y": ["dn02p:9092"]}})}, "- a: extra.x.y.0 names dn02p", id="inside extra"),
         pytest.param({"a": row({"token": "https://mn01p/"})}, "- a: extra.token names mn01p", id="inside a secret"),
+        pytest.param({"a": row({"api_token": "Winter-2024p"})}, "", id="a secret that looks like a host"),
+        pytest.param({"a": row(host="http://u:Winter-2024p@x")}, "- a: host names ***", id="a login like a host"),
+        pytest.param(
+            {"a": row({"x": "Winter-2024p"}, password="Winter-2024p")}, "- a: extra.x names ***", id="a password"
+        ),
+        pytest.param({"a": row({"x": "http://mn09p,http://u:w@x"})}, "- a: extra.x names ***", id="before a login"),
+        pytest.param({"a": row("Winter-2024p")}, "", id="an opaque text that looks like a host"),
+        pytest.param({"a": row({"token": "kJ9p/mn01p"})}, "- a: extra.token names mn01p\nSay", id="only a whole host"),
         pytest.param({"a": row("broken mn01p")}, "- a: extra names mn01p", id="inside invalid JSON"),
         pytest.param({"a": row(host="sftp", login="etl01p", conn_type="ftp")}, "", id="words that end in p"),
         pytest.param(
@@ -59,6 +67,7 @@ def refusal(came: Items, rules: Rules = RULES, **fields: Any) -> str:
 )
 def test_refusals(rows: Items, words: str) -> None:
     said = refusal(rows)
+    assert "Winter" not in said
     assert (words in said) if words else (said == "")
 
 
@@ -71,6 +80,14 @@ def test_everything_is_told_at_once_with_lines_to_paste() -> None:
     assert "e (password)" in said
 
 
+def test_a_nameless_text_that_looks_like_a_host_is_told_without_it() -> None:
+    came = {"mart": {"value": "Winter-2024p", "description": None}}
+    source, target = (replace(side(name, {}), rows={"variables": came}) for name in ("prod", "dev"))
+    with pytest.raises(SyncError, match=r"- mart: value names \*{3}") as told:
+        judged(source, target, ["variables"], RULES, AROUND)
+    assert "Winter" not in str(told.value)
+
+
 def test_an_id_may_point_at_production_when_it_is_allowed() -> None:
     assert refusal({"a": row(host="mn01p")}, replace(RULES, allow=("a",))) == ""
 
@@ -80,8 +97,19 @@ def test_what_is_unchanged_on_the_target_is_guarded_too() -> None:
     assert "mn01p" in refusal(same, rows={"connections": same})
 
 
-def test_what_the_target_alone_has_is_its_own_business() -> None:
-    assert refusal({"b": row()}, rows={"connections": {"a": row(host="mn01p")}}) == ""
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        pytest.param(RULES, "- a: host names mn01p", id="only there"),
+        pytest.param(replace(RULES, exclude=("a",)), "- a: host names mn01p", id="excluded"),
+        pytest.param(replace(RULES, protect=(Protect("a"),)), "- a: host names mn01p", id="protected"),
+        pytest.param(replace(RULES, allow=("a",)), "", id="allowed"),
+        pytest.param(replace(RULES, prune=True), "", id="deleted"),
+    ],
+)
+def test_what_the_target_has_of_its_own_is_guarded_too(rules: Rules, words: str) -> None:
+    said = refusal({"b": row()}, rules, rows={"connections": {"a": row(host="mn01p")}})
+    assert (words in said) if words else (said == "")
 
 
 def test_versions_must_be_alike() -> None:
@@ -113,6 +141,16 @@ def test_a_backup_leads_back() -> None:
 def test_a_backup_of_another_environment_is_refused() -> None:
     with pytest.raises(SyncError, match="This is a backup of prod and not of dev"):
         restored(packed(side("prod", {})), side("dev", {}))
+
+
+def test_a_backup_goes_back_to_the_database_that_it_is_of() -> None:
+    text = packed(side("dev", {}))
+    with pytest.raises(SyncError, match="is of the database airflow on dev and dev uses airflow on prod; nothing"):
+        restored(text, side("dev", {"a": row()}, database="airflow on prod"))
+
+
+def test_a_preview_on_a_host_that_has_nothing_yet_shows_what_the_backup_holds() -> None:
+    assert [change.action for change in restored(packed(side("dev", {"a": row()})), Side("dev")).changes] == ["create"]
 
 
 def inventory(**variables: Any) -> Inventory:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_ops.connection_sync.model import CONNECTIONS
+from airflow_ops.connection_sync.model import CONNECTIONS, KINDS
 from airflow_ops.connection_sync.normal import ABSENT, look, normal, opened, path_of, put
 from tests.unit.connection_sync.rows import row
 
@@ -22,6 +22,8 @@ from tests.unit.connection_sync.rows import row
         pytest.param(row("{}"), row(None), True, id="empty object and nothing"),
         pytest.param(row("null"), row(""), True, id="JSON null and empty"),
         pytest.param(row('{"a": "1"}'), row('{"a": 1}'), False, id="text and number"),
+        pytest.param(row({"a": False}), row({"a": 0}), False, id="false and 0"),
+        pytest.param(row({"a": [1]}), row({"a": [True]}), False, id="1 and true in a list"),
         pytest.param(row("a=b"), row("a=c"), False, id="invalid JSON is compared as text"),
         pytest.param(row("[1, 2]"), row("[1,2]"), False, id="a list is no extra, compared as text"),
         pytest.param(
@@ -34,6 +36,14 @@ from tests.unit.connection_sync.rows import row
 )
 def test_same(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
     assert (normal(CONNECTIONS, one) == normal(CONNECTIONS, other)) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("{}", "null"), ("{}", ""), ("null", ""), ("", None), ('{"a": 1}', '{"a":1}'), ("0", "false")]
+)
+def test_a_variable_is_its_text(one: str, other: str | None) -> None:
+    variables = KINDS["variables"]
+    assert normal(variables, {"value": one}) != normal(variables, {"value": other})
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,13 @@ def test_plan(source: Items, target: Items, rules: Rules, expected: list[tuple[s
             id="key that the target has not",
         ),
         pytest.param(
+            row({"verify": 0, "b": 1}),
+            row({"verify": False, "b": 2}),
+            protect("mart", "extra.verify"),
+            row({"verify": False, "b": 1}),
+            id="false is kept, not 0",
+        ),
+        pytest.param(
             row({"b": 1}),
             row({"a": {"c": 2}, "b": 1}),
             protect("mart", "extra.a.c"),

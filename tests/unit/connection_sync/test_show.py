@@ -55,6 +55,14 @@ def test_nothing_to_show() -> None:
     ("text", "shown"),
     [
         ("http://user:pw@host:80/x", "http://***@host:80/x"),
+        ("http://user:pa/ssword@host/x", "http://***@host/x"),
+        ("http://user:p@ssword@host/x", "http://***@host/x"),
+        ("user/pass@host:1521", "***@host:1521"),
+        ("user:pass@host", "***@host"),
+        ("kim@example.com", "kim@example.com"),
+        ("https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/***"),
+        ("https://example.com/api/webhooks/1/abc", "https://example.com/api/webhooks/***"),
+        ("https://store/blob?sv=1&sig=abc", "https://store/blob?sv=1&sig=***"),
         ("http://host/?token=abc&x=1", "http://host/?token=***&x=1"),
         ("Server=a;Password=abc;Port=1", "Server=a;Password=***;Port=1"),
         ("two\nlines\x1b[31m", "two\\nlines\\u001b[31m"),
@@ -74,6 +82,10 @@ def test_shown_texts(text: str, shown: str) -> None:
         pytest.param({"aws_secret_access_key": "x"}, {"extra.aws_secret_access_key": True}, id="by name"),
         pytest.param({"keyfile_dict": {"project": "x"}}, {"extra.keyfile_dict.project": True}, id="below a secret"),
         pytest.param({"a": {"b": [{"pwd": "x"}]}}, {"extra.a.b.0.pwd": True}, id="at depth"),
+        pytest.param({"db_pw": "x", "webhook": "y"}, {"extra.db_pw": True, "extra.webhook": True}, id="pw, webhook"),
+        pytest.param({"a": '[{"password": "x"}]'}, {"extra.a.0.password": True}, id="list in a text"),
+        pytest.param({"a": {}}, {"extra.a": False}, id="an empty object is a value"),
+        pytest.param({}, {}, id="no key"),
         pytest.param({"a": '{"password": "x"}'}, {"extra.a.password": True}, id="JSON in a text"),
         pytest.param("no json", {"extra": True}, id="invalid JSON may be anything"),
         pytest.param("[1]", {"extra": True}, id="no object"),
@@ -84,9 +96,31 @@ def test_what_looks_secret(extra: Any, secret: dict[str, bool]) -> None:
     assert {path: facet.secret for path, facet in found.items()} == secret
 
 
-@pytest.mark.parametrize(("name", "secret"), [("api_token", True), ("region", False)])
-def test_a_variable_is_secret_by_its_name(name: str, secret: bool) -> None:
-    assert facets(KINDS["variables"], name, {"value": "x"})["value"].secret is secret
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("api_token", "1", {"value": True}),
+        ("SMTP_PW", "1", {"value": True}),
+        ("region", "Winter-2024", {"value": True}),  # nothing says what it is
+        ("region", '"Winter"', {"value": True}),
+        ("slots", "12", {"value": False}),
+        ("since", "2026-11-27T00:00:00Z", {"value": False}),
+        ("verify", "true", {"value": False}),
+        ("nothing", "{}", {"value": False}),
+        ("page", "http://mart/x", {"value": False}),
+        ("folder", "/data/in", {"value": False}),
+        ("mart", "mn01p.example.com", {"value": False}),
+        ("mart", "mn01p:3306", {"value": False}),
+        ("all", '[{"password": "x", "host": "y"}]', {"value.0.password": True, "value.0.host": False}),
+        ("all", '["x", 1]', {"value.0": True, "value.1": False}),
+        ("all", '{"region": "x"}', {"value.region": False}),
+    ],
+)
+def test_a_variable_is_shown_where_its_name_or_form_says_that_it_is_harmless(
+    name: str, value: str, secret: dict[str, bool]
+) -> None:
+    found = facets(KINDS["variables"], name, {"value": value})
+    assert {path: facet.secret for path, facet in found.items()} == secret
 
 
 MARKERS = st.integers(10**9, 10**10).map(lambda number: f"marker{number}")
