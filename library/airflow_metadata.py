@@ -136,7 +136,7 @@ def asked(params: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     if "refused" in answer:
         raise FailedError(answer["refused"], unsure=False)
     if "lost" in answer:
-        raise FailedError(answer["lost"], missing=answer["missing"], unsure=answer["unsure"])
+        raise FailedError(answer["lost"], missing=answer["no_tables"], unsure=answer["unsure"])
     return answer
 
 

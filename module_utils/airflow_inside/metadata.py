@@ -62,7 +62,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     A change is ``{kind, name, before, after}`` with whole rows, None where there is none. Nothing is written unless
     every row still is as ``before`` says, and unless afterwards the tables hold exactly what they should. What speaks
     against it is in ``refused``, what the database did in ``lost``; ``unsure`` says that it was lost in the commit,
-    ``missing`` that it has no tables yet.
+    ``no_tables`` that it has none yet.
     """
     from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError  # noqa: PLC0415
 
@@ -87,9 +87,9 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 def lost(error: Exception, committing: bool) -> dict[str, Any]:
     """Return what the database did: there is no server, it has no tables, or it is gone meanwhile."""
-    missing = error.args[0] == NO_SUCH_TABLE
-    what = "has no tables of Airflow" if missing else "does not answer"
-    return {"lost": f"The metadata database {what}: {error}.", "unsure": committing, "missing": missing}
+    no_tables = error.args[0] == NO_SUCH_TABLE
+    what = "has no tables of Airflow" if no_tables else "does not answer"
+    return {"lost": f"The metadata database {what}: {error}.", "unsure": committing, "no_tables": no_tables}
 
 
 @contextmanager
