@@ -143,8 +143,8 @@ def silent(worker: str, queues: list[str], busy: list[str]) -> str:
     """Say that a worker should take tasks again and does not."""
     running = f" It still runs {', '.join(busy)}." if busy else ""
     return (
-        f"The worker {worker} does not say that it takes tasks from {', '.join(queues)} again.{running} See whether it and "
-        "the broker run, then start.yml lets it take tasks, or restart.yml starts it anew."
+        f"The worker {worker} does not say that it takes tasks from {', '.join(queues)} again.{running} See whether it "
+        "and the broker run, then start.yml lets it take tasks, or restart.yml starts it anew."
     )
 
 
