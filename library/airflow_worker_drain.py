@@ -13,7 +13,7 @@ description:
     later is waited for as one whose tasks run.
   - Fails when the worker should take tasks again and does not say that it takes them from all of its queues.
   - A note in C(/run) says that the worker is drained, until it is resumed or restarted, so that one that a killed run
-    left so is found. A second note says that it was resumed: Celery forgets such queues when it connects to the broker
+    left so is found. A second note says that it was resumed; Celery forgets such queues when it connects to the broker
     again, so only a restart makes the worker whole.
   - The action of the same name calls the module as often as needed and shows what it waits for.
 options:
