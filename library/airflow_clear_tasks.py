@@ -10,7 +10,7 @@ description:
   - Clears task instances of one run, or of a window of logical dates, as the web UI does, in one transaction and with
     one start of Airflow. The runs go back to the state queued. C(airflow tasks clear) knows neither a run nor the
     recursive way.
-  - Refuses more instances than I(limit).
+  - Refuses more instances than I(limit), and others than I(expected).
   - In check mode it only lists them.
 options:
   dag_id:
@@ -49,6 +49,11 @@ options:
     description: The largest number of instances that is not refused.
     type: int
     default: 100
+  expected:
+    description: >-
+      The I(digest) of an earlier answer; other instances, or other states, are refused. Empty takes what there is.
+    type: str
+    default: ""
 extends_documentation_fragment: [airflow_inside]
 attributes:
   check_mode: {support: full}
@@ -72,6 +77,10 @@ instances:
   type: list
   elements: dict
   returned: success
+digest:
+  description: Digest of the task instances and their states, for I(expected).
+  type: str
+  returned: success
 paused:
   description: Whether the DAG is paused, so that nothing runs until it is switched on.
   type: bool
@@ -94,6 +103,7 @@ SPEC: dict[str, Any] = {
     "recursive": {"type": "bool", "default": True},
     "only_failed": {"type": "bool", "default": False},
     "limit": {"type": "int", "default": 100},
+    "expected": {"type": "str", "default": ""},
 }
 
 

@@ -56,7 +56,7 @@ RETURN = r"""
 run_id:
   description: Id of the run; null in check mode.
   type: str
-  returned: success
+  returned: success, and when a run was made that cannot be followed
 state:
   description: State of the run when the module looked last; null in check mode.
   type: str
@@ -79,13 +79,13 @@ again:
 from typing import Any
 
 from ansible.module_utils.airflow_inside import dag_run as program
-from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, run_inside
+from ansible.module_utils.airflow_python import ARGUMENTS, CrashError, InsideError, run_inside
 from ansible.module_utils.basic import AnsibleModule
 
 SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "dag_id": {"type": "str", "required": True},
-    "conf": {"type": "raw", "default": {}},
+    "conf": {"type": "raw", "default": {}, "no_log": True},
     "force": {"type": "bool", "default": False},
     "left": {"type": "float", "default": 0},
     "run_id": {"type": "str"},
@@ -98,12 +98,27 @@ def main() -> None:
     """Let Airflow make or follow the run."""
     module = AnsibleModule(SPEC, supports_check_mode=True)
     request = {**{name: module.params[name] for name in PASSED}, "check": module.check_mode}
+    # It stays out of the host's log and the answer. Hidden by its values, {"n": 1} would take each 1 from a run's id.
+    del module.params["conf"]
+    module.no_log_values.clear()
     try:
         answer = run_inside(module.params, program, request)
     except InsideError as error:
-        where = f"Run {module.params['run_id']} goes on." if module.params["run_id"] else "No run was made."
-        module.fail_json(msg=f"{where} {error}")
+        run_id, known = module.params["run_id"], not isinstance(error, CrashError)
+        module.fail_json(msg=f"{fate(module.params['dag_id'], run_id, known)} {error}", run_id=run_id)
+    if "lost" in answer:
+        verb = "goes on" if module.params["run_id"] else "was made and goes on"
+        module.fail_json(msg=f"Run {answer['run_id']} {verb}. {answer['lost']}", run_id=answer["run_id"])
     module.exit_json(changed=not module.params["run_id"], **answer)
+
+
+def fate(dag_id: str, run_id: str | None, known: bool) -> str:
+    """Say what became of a run when the program failed; ``known`` when it failed with an answer."""
+    if run_id:
+        return f"Run {run_id} goes on."
+    if known:
+        return "No run was made."
+    return f"Look with airflow dags list-runs -d {dag_id} whether a run was made, before you repeat this."
 
 
 if __name__ == "__main__":

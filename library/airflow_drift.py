@@ -94,7 +94,7 @@ from ansible.module_utils.airflow_inside import drift_look as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, read_environment, run_inside
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.dag_tree import Entry, digest, scan
-from ansible.module_utils.ownership import areas, shown
+from ansible.module_utils.ownership import areas, printable, shown
 
 UNIT_FOLDER = Path("/etc/systemd/system")
 SHOWN = 20  # of a long list
@@ -127,9 +127,9 @@ def dag_files(dags: Path) -> dict[str, Any]:
         "release": release,
         "digest": digest(entries[name] for name in sorted(known) if name in entries),
         "differing": [
-            *(f"edited: {name}" for name in known if name in entries and entries[name] != known[name]),
-            *(f"missing: {name}" for name in known if name not in entries),
-            *(f"not delivered: {name}" for name in sorted(left) if not content.get("adopted")),
+            *(f"edited: {printable(name)}" for name in known if name in entries and entries[name] != known[name]),
+            *(f"missing: {printable(name)}" for name in known if name not in entries),
+            *(f"not delivered: {printable(name)}" for name in sorted(left) if not content.get("adopted")),
         ],
     }
 
@@ -153,7 +153,7 @@ def wrong_owners(params: dict[str, Any]) -> list[str]:
     changes = [
         change for area in areas({**params, "owner": params["user"]}) for change in area.change(area.path, True)[0]
     ]
-    return [f"{change.path}: {shown(change.before)}, not {shown(change.after)}" for change in changes]
+    return [f"{printable(change.path)}: {shown(change.before)}, not {shown(change.after)}" for change in changes]
 
 
 def cut(lines: list[str]) -> list[str]:
@@ -173,7 +173,9 @@ def main() -> None:
     except InsideError as error:
         module.exit_json(changed=False, seen={"problem": str(error)})
     except (OSError, ValueError, KeyError) as error:
-        module.exit_json(changed=False, seen={"problem": f"The files of Airflow cannot be read: {error}."})
+        module.exit_json(
+            changed=False, seen={"problem": f"The files of Airflow cannot be read: {printable(str(error))}."}
+        )
     seen["environment"] = {name: program.fingerprint(params["key"], value) for name, value in environment.items()}
     seen["units"] = unit_files(params["host"], params["queues"])
     seen["dags"] = {**found, "differing": cut(found["differing"]), "number": len(found["differing"])}

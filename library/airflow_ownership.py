@@ -89,7 +89,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ownership import Area, Change, areas, below_release, shown
+from ansible.module_utils.ownership import Area, Change, areas, below_release, printable, shown
 
 SHOWN = 20  # lines
 COMPARED = 2000  # files of a diff
@@ -108,15 +108,15 @@ SPEC: dict[str, Any] = {
 def line(change: Change) -> str:
     """Return what happens to a file as one line."""
     if change.refused:
-        return f"{change.path}: {shown(change.before)}, left alone: {change.refused}"
-    return f"{change.path}: {shown(change.before)} -> {shown(change.after)}"
+        return f"{printable(change.path)}: {shown(change.before)}, left alone: {change.refused}"
+    return f"{printable(change.path)}: {shown(change.before)} -> {shown(change.after)}"
 
 
 def difference(changes: list[Change]) -> dict[str, str]:
     """Return the changes as Ansible shows a diff."""
     cut = changes[:COMPARED]
     rest = f"... and {len(changes) - COMPARED} more\n" if len(changes) > COMPARED else ""
-    before, after = ("".join(f"{each.path} {shown(each[side])}\n" for each in cut) + rest for side in (1, 2))
+    before, after = ("".join(f"{printable(each.path)} {shown(each[side])}\n" for each in cut) + rest for side in (1, 2))
     return {"before_header": "owner and mode", "after_header": "owner and mode", "before": before, "after": after}
 
 
@@ -149,7 +149,7 @@ def main() -> None:
             changes, files = changes + done, files + number
             missing += [] if exists else [path]
     except (OSError, ValueError) as error:
-        module.fail_json(msg=f"The owners cannot be looked at: {error}")
+        module.fail_json(msg=f"The owners cannot be looked at: {printable(str(error))}")
     acting = [change for change in changes if not change.refused]
     rest = [f"... and {len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
     module.exit_json(

@@ -61,6 +61,9 @@ services:
     since: {description: "Start of the main process, in UTC; empty when there is none.", type: str}
     stale: {description: Whether only a restart makes it run what is installed and configured., type: bool}
     drained: {description: Whether it is a worker that takes no tasks since a drain., type: bool}
+    resumed:
+      description: Whether it was drained since its start and takes tasks again; a restart is due, which makes it stale.
+      type: bool
     fenced: {description: Whether a failover keeps it stopped on this host., type: bool}
     standby: {description: Whether it is meant to be stopped on this host., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
@@ -94,7 +97,8 @@ PROPERTIES = (
 )
 FENCE = "/airflow-failover.conf"  # the drop-in of failover.yml
 QUARANTINE = "/dag-release-quarantine.conf"  # the drop-in of role dag_release
-DRAINED = Path("/run/airflow-worker-drained")  # the note of airflow_worker_drain
+DRAINED = Path("/run/airflow-worker-drained")  # the notes of airflow_worker_drain
+RESUMED = Path("/run/airflow-worker-resumed")
 TIMESTAMP = "%a %Y-%m-%d %H:%M:%S.%f %Z"
 
 
@@ -163,6 +167,9 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
     files = files_read_by(service, home, environment_file, properties["DropInPaths"])
     changed = {str(path): changed_at(path) for path in files}
     reasons = stale_reasons(started, changed, properties["NeedDaemonReload"] == "yes")
+    resumed = service == "worker" and is_drained(started, changed_at(RESUMED))
+    if resumed:
+        reasons.append("it was drained and resumed, so it loses its queues when it connects to the broker again")
     return {
         "installed": changed[str(files[0])] is not None,
         "enabled": properties["UnitFileState"] == "enabled",
@@ -172,6 +179,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "stale": bool(reasons),
         "reasons": reasons,
         "drained": service == "worker" and is_drained(started, changed_at(DRAINED)),
+        "resumed": resumed,
         "fenced": FENCE in properties["DropInPaths"],
         "quarantined": QUARANTINE in properties["DropInPaths"],
     }

@@ -39,6 +39,10 @@ class InsideError(Exception):
     """The program could not give its answer; the text is one sentence without secrets."""
 
 
+class CrashError(InsideError):
+    """The program came to no answer, so what it did before is not known."""
+
+
 class NotInstalledError(InsideError):
     """A part of Airflow is not there yet: the account, the Python, the configuration or the tables."""
 
@@ -51,7 +55,8 @@ def run_inside(
     :param params: the module's parameters; those of ``ARGUMENTS`` are read.
     :param environment: variables that win over those of the environment file.
     :raises NotInstalledError: when the host has no Airflow yet, or the program answers with ``{"missing": sentence}``.
-    :raises InsideError: when Python ends with an error or the program answers with ``{"error": sentence}``.
+    :raises CrashError: when Python ends with an error.
+    :raises InsideError: when the program answers with ``{"error": sentence}``.
     """
     account = _account(params["user"])
     variables = {**_base_environment(account), **read_environment(Path(params["environment_file"])), **environment}
@@ -68,7 +73,7 @@ def run_inside(
         **_as_account(account),
     )
     if done.returncode:
-        raise InsideError(f"The Airflow of {params['python']} failed with {_cause(done.stderr)}.")
+        raise CrashError(f"The Airflow of {params['python']} failed with {_cause(done.stderr)}.")
     answer: dict[str, Any] = json.loads(done.stdout)
     if "missing" in answer:
         raise NotInstalledError(answer["missing"])

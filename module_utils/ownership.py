@@ -47,7 +47,9 @@ class Rule:
     def wanted(self, mode: int, have: Attributes, runtime: bool) -> Attributes:
         """Return what a file should have; ``mode`` is the whole of its mode, its kind included."""
         user = have.user if have.user in self.accepted else self.user
-        return Attributes(user, self.group, have.mode if runtime else self._mode(mode, have.mode))
+        right = have.mode if runtime else self._mode(mode, have.mode)
+        # With another owner a setuid program would run as that account: no file keeps these bits.
+        return Attributes(user, self.group, right & 0o777 if stat.S_ISREG(mode) else right)
 
     def _mode(self, mode: int, have: int) -> int:
         if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
@@ -151,7 +153,7 @@ def below_release(path: PurePosixPath, dags: PurePosixPath) -> PurePosixPath:
     if path == dags or dags not in path.parents or not link.is_symlink():
         return path
     target = link.readlink()
-    if target.parent != link.parent / "dag_releases":
+    if target.parent != link.parent / "dag_releases" or target.name == "..":
         raise ValueError(f"{dags} leads to {target} and not to a release in {link.parent / 'dag_releases'}.")
     return PurePosixPath(target) / path.relative_to(dags)
 
@@ -189,6 +191,11 @@ def group_name(number: int) -> str:
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
+
+
+def printable(path: str) -> str:
+    """Return a path as text that every program takes; a name that is not UTF-8, as CP949, has its bytes escaped."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def shown(attributes: Attributes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import re
 from datetime import datetime, time
 from typing import Any
@@ -11,7 +13,9 @@ Instance = dict[str, Any]
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    """Return ``{"instances"}``, those that the request names; clear them, in one transaction, unless ``check``.
+    """Return ``{"instances", "digest"}``, those the request names; clear them in one transaction, unless ``check``.
+
+    With ``expected``, the digest of an earlier answer, it must be the same instances in the same states.
 
     The selection is that of the web UI: a run is a window of one logical date, which no two runs of a DAG share.
     """
@@ -55,12 +59,12 @@ def _clear(request: dict[str, Any]) -> dict[str, Any]:
             instances = described(part.clear(dry_run=True, **chosen))
         except AirflowException as error:  # markers that lead in a circle, for example
             return {"error": f"Airflow refuses: {' '.join(str(error).split()).rstrip('.')}."}
-        if len(instances) > request["limit"]:
-            return {"error": too_many(instances, request["limit"])}
+        if problem := refusal(instances, request["limit"], request["expected"]):
+            return {"error": problem}
         if instances and not request["check"]:
             part.clear(dry_run=False, **chosen)
         paused = session.query(DagModel.is_paused).filter_by(dag_id=dag.dag_id).scalar()
-    return {"instances": instances, "paused": bool(paused)}
+    return {"instances": instances, "digest": digest(instances), "paused": bool(paused)}
 
 
 def matching(pattern: str, task_ids: list[str]) -> list[str]:
@@ -96,13 +100,25 @@ def described(instances: Any) -> list[Instance]:
     return sorted(found, key=lambda each: (each["dag"], each["run"], each["task"]))
 
 
-def too_many(instances: list[Instance], limit: int) -> str:
-    """Refuse a selection that is larger than the limit."""
+def digest(instances: list[Instance]) -> str:
+    """Return what only the same task instances in the same states have."""
+    return hashlib.sha256(json.dumps(instances, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def refusal(instances: list[Instance], limit: int, expected: str) -> str:
+    """Refuse a selection that is larger than the limit, or not the one that was shown; empty when it is neither."""
     runs = {(each["dag"], each["run"]) for each in instances}
-    return (
-        f"{len(instances)} task instances of {len(runs)} runs are more than clear_tasks_limit ({limit}); "
-        "name fewer, or raise it."
-    )
+    if len(instances) > limit:
+        return (
+            f"{len(instances)} task instances of {len(runs)} runs are more than clear_tasks_limit ({limit}); "
+            "name fewer, or raise it."
+        )
+    if expected and expected != digest(instances):
+        return (
+            f"The task instances are not those that were shown (clear_tasks_expected is {expected}): by now they are "
+            f"{len(instances)} or in other states; list them again."
+        )
+    return ""
 
 
 def _window(session: Any, request: dict[str, Any]) -> tuple[Any, Any, str]:

@@ -26,12 +26,13 @@ def main(request: Answer) -> Answer:
 
     Without ``run_id`` a run of ``dag_id`` with ``conf`` is made, unless ``check``. It is then followed for up to
     ``left`` seconds, at most a slice in one call. The answer holds ``again``, the request of the next call, while the
-    run goes on and time is left; ``seen`` holds the states that were told already.
+    run goes on and time is left; ``seen`` holds the states that were told already. ``lost`` says why a run that was
+    made can't be followed.
     """
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - only the virtual environment has it
 
+    run_id, paused, part = request.get("run_id"), None, SLICE
     try:
-        run_id, paused, part = request.get("run_id"), None, SLICE
         if not run_id:
             model, problem = _find(request["dag_id"], request["force"])
             if problem:
@@ -43,10 +44,13 @@ def main(request: Answer) -> Answer:
             run_id, problem = _trigger(request["dag_id"], request["conf"])
             if problem:
                 return {"error": problem}
-        followed = _follow(request["dag_id"], run_id, request.get("seen") or {}, request["left"], part)
-        return {"paused": paused, **followed}
     except DBAPIError as error:
         return {"error": f"The metadata database refused: {error.orig}."}
+    try:
+        followed = _follow(request["dag_id"], run_id, request.get("seen") or {}, request["left"], part)
+    except Exception as error:  # whatever it is, the run exists; a message may quote a password
+        return {"run_id": run_id, "lost": f"It cannot be followed ({type(error).__name__})."}
+    return {"paused": paused, **followed}
 
 
 def dag_problem(dag_id: str, models: dict[str, dict[str, Any]], force: bool) -> str:

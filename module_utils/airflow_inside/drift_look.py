@@ -11,6 +11,8 @@ from typing import Any
 # Options that Airflow does not know (of a custom section, for example) are secret when they are called like one.
 SECRET_NAME = re.compile(r"passw|secret|token|credential|_key$|conn$", re.I)
 
+SECRET_VALUE = re.compile(r"://.*:.*@", re.S)  # a URL with a password
+
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
     """Return versions, configuration, secrets as fingerprints under ``request["key"]``, packages and clock."""
@@ -37,7 +39,7 @@ def parted(options: dict[str, Any], sensitive: Any) -> tuple[dict[str, str], dic
     secret: dict[str, str] = {}
     for section, body in options.items():
         for option, value in body.items():
-            hidden = (section, option) in sensitive or SECRET_NAME.search(option)
+            hidden = (section, option) in sensitive or SECRET_NAME.search(option) or SECRET_VALUE.search(str(value))
             (secret if hidden else plain)[f"{section}.{option}"] = str(value)
     return plain, secret
 

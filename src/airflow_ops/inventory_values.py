@@ -26,6 +26,8 @@ PATHS = (
     "airflow_environment_file",
     "airflow_python",
 )
+OCTAL = re.compile(r"0[0-7]{3}")
+OCTAL_RULE = "four octal digits in quotes, as '0640'"
 ACCOUNT_RULE = "an account name (a letter or _, then letters, digits, _ . -, at most 32)"
 NAMES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("airflow_environment", COMPONENT, "a group name (letters, digits, . _ + -)"),
@@ -35,6 +37,9 @@ NAMES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("airflow_admin_user", ACCOUNT, ACCOUNT_RULE),
     ("airflow_run_as_users", re.compile(r"[a-z_][a-z0-9_.-]{0,31}"), "an account name (small letters, digits, _ . -)"),
     ("airflow_worker_queues", re.compile(r"[A-Za-z0-9_.-]{1,256}"), "a queue name (letters, digits, _ . -)"),
+    # Without quotes YAML makes the number 416 of 0640, and 416 is another mode.
+    ("dag_release_file_mode", OCTAL, OCTAL_RULE),
+    ("dag_release_folder_mode", OCTAL, OCTAL_RULE),
     ("metadata_db_name", re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}"), "a database name (letters, digits, _, at most 64)"),
     ("metadata_db_user", re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}"), "a database account (letters, digits, _ . -)"),
     ("metadata_db_host", HOST_OR_ADDRESS, "a host name or an address"),

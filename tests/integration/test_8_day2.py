@@ -77,6 +77,8 @@ def test_clear_lists_first_and_needs_the_confirmation(cluster: Cluster, failed_r
     assert "repeat with -e clear_tasks_confirm=true" in listed
     assert "first" not in listed.partition("TASK [clear_tasks : clear | Show them]")[2]
     assert "more than clear_tasks_limit (1)" in clear(cluster, run, clear_tasks_limit=1, fails=True)
+    other = clear(cluster, run, clear_tasks_confirm=True, clear_tasks_expected="000000000000", fails=True)
+    assert "are not those that were shown" in other
     assert states(cluster, run) == before
 
 

@@ -356,6 +356,8 @@ NAMES: dict[str, tuple[str, Any]] = {
     "quote in account": ("metadata_db_user", "air'flow"),
     "space in host": ("metadata_db_host", "mn01d;id"),
     "space in vhost": ("broker_vhost", "air flow"),
+    "mode without quotes": ("dag_release_file_mode", 0o640),
+    "folder mode that is not octal": ("dag_release_folder_mode", "0798"),
     "text as port": ("metadata_db_port", "mysql"),
     "zero as port": ("broker_port", 0),
 }

@@ -1,10 +1,12 @@
 """When is a service stale, and how systemd's answer is read."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from airflow_ops.dag_release.agent import behind
+from library import airflow_service_state
 from library.airflow_service_state import (
     as_utc,
     describe,
@@ -115,3 +117,19 @@ def test_a_worker_in_quarantine_is_known_by_the_drop_in_that_a_delivery_writes(
 ) -> None:
     shown = {**parse_show(SHOWN)["airflow-worker.service"], "DropInPaths": drop_ins, "UnitFileState": "enabled"}
     assert describe("worker", shown, Path("/h"), Path("/e"))["quarantined"] is quarantined
+
+
+@pytest.mark.parametrize(
+    ("noted", "resumed"), [pytest.param(2e9, True, id="since its start"), pytest.param(1e9, False, id="before")]
+)
+def test_a_worker_that_was_drained_and_resumed_is_due_for_a_restart(
+    noted: float, resumed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "resumed"
+    note.touch()
+    os.utime(note, (noted, noted))
+    monkeypatch.setattr(airflow_service_state, "RESUMED", note)
+    shown = {**parse_show(SHOWN)["airflow-scheduler.service"], "UnitFileState": "enabled"}
+    worker, scheduler = (describe(name, shown, Path("/h"), Path("/e")) for name in ("worker", "scheduler"))
+    assert (worker["resumed"], worker["stale"]) == (resumed, resumed)
+    assert (scheduler["resumed"], scheduler["stale"]) == (False, False)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.airflow_inside.clear_tasks import bound, described, matching, too_many, unknown
+from ansible.module_utils.airflow_inside.clear_tasks import bound, described, digest, matching, refusal, unknown
 
 from filter_plugins.clear_tasks_problems import problems
 from filter_plugins.clear_tasks_table import table
@@ -54,7 +54,18 @@ def test_instances_are_sorted_and_mapped_ones_have_their_index() -> None:
     ]
     found = described(rows)
     assert table(found) == ["DAG  RUN  TASK  STATE", "d    r1   b[3]  failed", "d    r2   a     none"]
-    assert "2 task instances of 2 runs are more than clear_tasks_limit (1)" in too_many(found, 1)
+    assert "2 task instances of 2 runs are more than clear_tasks_limit (1)" in refusal(found, 1, "")
+    assert "are not those that were shown" in refusal(found, 2, "000000000000")
+    assert [refusal(found, 2, expected) for expected in ("", digest(found))] == ["", ""]
+
+
+def test_a_digest_is_of_the_same_instances_in_the_same_states() -> None:
+    one = {"dag": "d", "run": "r1", "task": "a", "state": "failed"}
+    assert digest([one]) == digest([dict(reversed(one.items()))])
+    assert (
+        len({digest([one]), digest([{**one, "state": "running"}]), digest([one, {**one, "task": "b"}]), digest([])})
+        == 4
+    )
 
 
 def test_what_is_unknown_is_told_with_what_was_perhaps_meant() -> None:

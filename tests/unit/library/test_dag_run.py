@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import Any
+
 import pytest
+from ansible.module_utils.airflow_inside import dag_run
 from ansible.module_utils.airflow_inside.dag_run import dag_problem, news, tail
+
+from library.airflow_dag_run import fate
 
 GOOD = {"is_active": True, "is_paused": False, "has_import_errors": False}
 MODELS = {
@@ -73,3 +80,31 @@ def test_the_tail_of_a_log_is_what_tells_something() -> None:
         "last",
     ]
     assert tail(LOG)[0] == "one"
+
+
+def test_an_error_after_the_run_was_made_still_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> dict[str, Any]:
+        raise OSError("mysql://airflow:s3cret@mn01p")
+
+    errors = ModuleType("sqlalchemy.exc")
+    errors.DBAPIError = ValueError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sqlalchemy", ModuleType("sqlalchemy"))
+    monkeypatch.setitem(sys.modules, "sqlalchemy.exc", errors)
+    monkeypatch.setattr(dag_run, "_find", lambda *_: (GOOD, ""))
+    monkeypatch.setattr(dag_run, "_trigger", lambda *_: ("manual__1", ""))
+    monkeypatch.setattr(dag_run, "_follow", broken)
+    request = {"dag_id": "MAIN_DAG", "conf": {}, "force": False, "check": False, "left": 10}
+    assert dag_run.main(request) == {"run_id": "manual__1", "lost": "It cannot be followed (OSError)."}
+
+
+@pytest.mark.parametrize(
+    ("run_id", "known", "words"),
+    [
+        pytest.param(None, True, "No run was made.", id="refused"),
+        pytest.param(None, False, "whether a run was made", id="crashed while it was made"),
+        pytest.param("manual__1", True, "Run manual__1 goes on.", id="followed"),
+        pytest.param("manual__1", False, "Run manual__1 goes on.", id="crashed while it was followed"),
+    ],
+)
+def test_no_run_was_made_is_only_said_when_it_is_known(run_id: str | None, known: bool, words: str) -> None:
+    assert words in fate("MAIN_DAG", run_id, known)

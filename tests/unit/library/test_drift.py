@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,17 @@ def test_secrets_are_apart(section: str, option: str, hidden: bool) -> None:
     assert (
         (plain, secret) == ({}, {f"{section}.{option}": "value"}) if hidden else ({f"{section}.{option}": "value"}, {})
     )
+
+
+@pytest.mark.parametrize(
+    "value", ["mysql://airflow:s3cret@mn01p/airflow", "amqp://u:p/w@q@mn01p:5672//", "redis://:s3cret@mn01p"]
+)
+def test_a_url_with_a_password_is_secret_whatever_its_option_is_called(value: str) -> None:
+    assert parted({"mine": {"backend": value}}, set()) == ({}, {"mine.backend": value})
+
+
+def test_a_url_without_a_password_is_plain() -> None:
+    assert parted({"mine": {"page": "https://mn02p:8080/"}}, set())[0]
 
 
 def test_a_fingerprint_tells_equal_from_other_and_nothing_else() -> None:
@@ -62,6 +74,11 @@ def test_what_was_done_to_a_release_is_listed(dags: Path) -> None:
     (dags / "PKG/B.py").unlink()
     (dags / "own.py").write_text("")
     assert dag_files(dags)["differing"] == ["edited: A.py", "missing: PKG/B.py", "not delivered: own.py"]
+
+
+def test_names_that_are_not_utf8_can_be_shown(dags: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(dags) + b"/\xc7\xd1.py"))).touch()
+    assert dag_files(dags)["differing"] == ["not delivered: \\xc7\\xd1.py"]
 
 
 def test_a_plain_folder_has_no_release(tmp_path: Path) -> None:

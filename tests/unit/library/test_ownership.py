@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path, PurePosixPath
 
 import pytest
 from ansible.module_utils.ownership import Area, Attributes, Rule, below_release
+
+from library.airflow_ownership import difference, line
 
 DAGS = Rule(10, 20, 0o640, 0o750, exact=True)
 LOGS = Rule(10, 20, 0o640, 0o2750, exact=False, accepted=frozenset({11}))
@@ -20,6 +23,9 @@ FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
         pytest.param(DAGS, FILE, False, (0, 0, 0o644), (10, 20, 0o640), id="root's file"),
         pytest.param(DAGS, FILE, False, (10, 20, 0o700), (10, 20, 0o750), id="a program"),
         pytest.param(DAGS, FILE, False, (10, 20, 0o4755), (10, 20, 0o750), id="setuid goes"),
+        pytest.param(DAGS, FILE, True, (0, 0, 0o4755), (10, 20, 0o755), id="setuid goes from bytecode"),
+        pytest.param(LOGS, FILE, False, (0, 0, 0o4755), (10, 20, 0o755), id="setuid goes from a log"),
+        pytest.param(LOGS, FILE, False, (0, 0, 0o2755), (10, 20, 0o755), id="setgid goes from a log"),
         pytest.param(DAGS, FOLDER, False, (10, 0, 0o777), (10, 20, 0o750), id="a folder"),
         pytest.param(DAGS, LINK, False, (0, 0, 0o777), (10, 20, 0o777), id="a link"),
         pytest.param(DAGS, FILE, True, (0, 0, 0o644), (10, 20, 0o644), id="bytecode keeps its mode"),
@@ -91,7 +97,17 @@ def test_a_path_below_the_dags_link_lies_in_the_live_release(tree: Path) -> None
     dags = PurePosixPath(tree / "dags")
     assert below_release(dags / "PKG/PR.py", dags) == PurePosixPath((tree / "dags").readlink()) / "PKG/PR.py"
     assert below_release(dags, dags) == dags
-    (tree / "dags").unlink()
-    (tree / "dags").symlink_to("/etc")
-    with pytest.raises(ValueError, match="leads to /etc and not to a release"):
-        below_release(dags / "passwd", dags)
+    for target in ("/etc", str(tree / "dag_releases/..")):
+        (tree / "dags").unlink()
+        (tree / "dags").symlink_to(target)
+        with pytest.raises(ValueError, match=f"leads to {target} and not to a release"):
+            below_release(dags / "passwd", dags)
+
+
+def test_a_name_that_is_not_utf8_can_be_shown(tree: Path) -> None:
+    os.close(os.open(os.fsencode(tree) + b"/dag_releases/\xc7\xd1.py", os.O_CREAT | os.O_WRONLY, 0o666))
+    changes, _, _ = area(tree).change(PurePosixPath(tree / "dag_releases"), dry=False)
+    shown_lines = [line(change) for change in changes]
+    assert any("\\xc7\\xd1.py" in each for each in shown_lines)
+    assert "\\xc7\\xd1.py" in difference(changes)["before"]
+    json.dumps(shown_lines, ensure_ascii=False).encode()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.airflow_inside.worker_drain import drain, task_name
+from ansible.module_utils.airflow_inside import worker_drain
+from ansible.module_utils.airflow_inside.worker_drain import UNKNOWN, drain, task_name
 
+from library import airflow_worker_drain
 from library.airflow_service_state import is_drained
 
 COMMAND = ["airflow", "tasks", "run", "MAIN_DAG", "load", "manual__1", "--local"]
@@ -26,22 +29,23 @@ def test_a_task_is_named_as_people_know_it(task: dict[str, Any], name: str) -> N
 
 
 class Worker:
-    """A worker whose tasks end one at a look."""
+    """A worker whose tasks end one at a look; None is a look at which it is silent."""
 
-    def __init__(self, queues: list[str] | None, looks: list[list[str]]) -> None:
+    def __init__(self, queues: list[str] | None, looks: list[list[str] | None]) -> None:
         self._queues, self._looks, self.told = queues, looks, []  # type: ignore[var-annotated]
 
     def queues(self) -> list[str] | None:
         return self._queues
 
-    def tasks(self) -> list[str]:
+    def tasks(self) -> list[str] | None:
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
 
     def cancel(self, queues: list[str]) -> None:
         self.told.append(("cancel", queues))
 
-    def resume(self, queues: list[str]) -> None:
+    def resume(self, queues: list[str]) -> bool:
         self.told.append(("resume", queues))
+        return self._looks[-1] is not None
 
 
 class Clock:
@@ -64,11 +68,32 @@ OWN = ["default", "dn01p"]
     [
         pytest.param([[]], {}, {"busy": [], "again": None}, [("cancel", OWN)], id="idle"),
         pytest.param([["t"], ["t"], []], {}, {"busy": [], "again": None}, [("cancel", OWN)], id="a short task"),
-        pytest.param([["t"]], {"left": 600}, {"busy": [], "again": {"seen": ["t"]}}, [("cancel", OWN)], id="goes on"),
+        pytest.param(
+            [["t"]],
+            {"left": 600},
+            {"busy": [], "again": {"begun": True, "seen": ["t"]}},
+            [("cancel", OWN)],
+            id="goes on",
+        ),
+        pytest.param([["t"], None, []], {}, {"busy": [], "again": None}, [("cancel", OWN)], id="silent for a moment"),
+        pytest.param(
+            [["t"], None],
+            {"left": 10},
+            {"busy": [UNKNOWN], "taking": False, "again": None},
+            [("cancel", OWN), ("resume", OWN)],
+            id="silence is not freedom",
+        ),
+        pytest.param(
+            [None],
+            {"left": 600},
+            {"busy": [], "again": {"begun": True, "seen": [UNKNOWN]}},
+            [("cancel", OWN)],
+            id="silent, goes on",
+        ),
         pytest.param(
             [["t"]],
             {"left": 10},
-            {"busy": ["t"], "again": None},
+            {"busy": ["t"], "taking": True, "again": None},
             [("cancel", OWN), ("resume", OWN)],
             id="outlasts the limit: takes tasks again",
         ),
@@ -83,19 +108,85 @@ OWN = ["default", "dn01p"]
     ],
 )
 def test_a_drain(
-    looks: list[list[str]], values: dict[str, Any], expected: dict[str, Any], told: list[tuple[str, list[str]]]
+    looks: list[list[str] | None], values: dict[str, Any], expected: dict[str, Any], told: list[tuple[str, list[str]]]
 ) -> None:
     worker = Worker(OWN, looks)
-    request = {"left": 600, "force": False, "check": False, "queues": OWN, "seen": [], **values}
+    request = {"left": 600, "force": False, "check": False, "begun": False, "queues": OWN, "seen": [], **values}
     answer = drain(worker, request, Clock())
     assert {name: answer[name] for name in expected} == expected
     assert worker.told == told
 
 
+REQUEST = {"left": 10, "force": False, "check": False, "queues": OWN}
+
+
 def test_a_worker_that_does_not_answer_is_not_waited_for() -> None:
     worker = Worker(None, [["t"]])
-    assert drain(worker, {"left": 600, "force": False, "check": False, "queues": OWN}, Clock())["answers"] is False
+    assert drain(worker, {**REQUEST, "begun": False}, Clock())["answers"] is False
     assert worker.told == []
+
+
+def test_a_worker_that_falls_silent_between_two_calls_is_busy() -> None:
+    worker = Worker(None, [None])
+    answer = drain(worker, {**REQUEST, "begun": True}, Clock())
+    assert (answer["answers"], answer["busy"]) == (True, [UNKNOWN])
+
+
+class Inspect:
+    """What Celery answers for celery@dn01p; a broker that is not there raises."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self._answers = answers
+
+    def __getattr__(self, question: str) -> Any:
+        def ask() -> Any:
+            answer = self._answers[question]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return ask
+
+
+@pytest.mark.parametrize(
+    ("active", "reserved", "tasks"),
+    [
+        pytest.param({"celery@dn01p": []}, {"celery@dn01p": []}, [], id="free"),
+        pytest.param({"celery@dn01p": [{"args": [COMMAND]}]}, {"celery@dn01p": []}, 1, id="a task"),
+        pytest.param(None, None, None, id="nobody answers"),
+        pytest.param({"celery@dn01p": []}, {}, None, id="half an answer"),
+        pytest.param({"celery@dn02p": []}, {"celery@dn02p": []}, None, id="another worker answers"),
+        pytest.param(OSError(), {}, None, id="no broker"),
+    ],
+)
+def test_only_an_answer_says_that_a_worker_is_free(active: Any, reserved: Any, tasks: Any) -> None:
+    class Control:
+        def inspect(self, **_: Any) -> Inspect:
+            return Inspect({"active": active, "reserved": reserved})
+
+    class App:
+        control = Control()
+
+    found = worker_drain.Worker(App(), "celery@dn01p", (OSError,)).tasks()
+    assert (len(found) if found else found) == tasks
+
+
+@pytest.mark.parametrize(
+    ("taking", "untouched", "notes"),
+    [
+        pytest.param(True, False, ["resumed"], id="takes tasks again"),
+        pytest.param(False, False, ["drained"], id="stays drained, or its resume failed"),
+        pytest.param(False, True, [], id="never drained"),
+    ],
+)
+def test_the_note_of_a_drain_stays_until_the_worker_takes_tasks(
+    taking: bool, untouched: bool, notes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow_worker_drain, "NOTE", tmp_path / "drained")
+    monkeypatch.setattr(airflow_worker_drain, "RESUMED", tmp_path / "resumed")
+    (tmp_path / "drained").touch()
+    airflow_worker_drain.keep_notes(taking, untouched)
+    assert [path.name for path in tmp_path.iterdir()] == notes
 
 
 @pytest.mark.parametrize(
