@@ -39,7 +39,8 @@ class Verb:
     :param limit: the hosts it means when none are named.
     :param confirmed: the variable that tells the playbook that somebody has seen the plan; such a verb always asks.
     :param state: the verb that shows where the hosts are after an interruption.
-    :param whole: is repeated as it was, because it is done on all hosts or on none; others go on where they failed.
+    :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, so that a failure
+        leaves hosts that were never reached; others go on where they failed.
     :param both: the options that name the source and the target, when two environments take part.
     :param prepare: looks at all values together, refuses what does not fit, and returns the variables.
     """
@@ -84,6 +85,7 @@ VERBS = (
         "site.yml",
         "Build the cluster, or level it.",
         examples=("airflow-ops site --check", "airflow-ops -e prod site"),
+        whole=True,
     ),
     Verb(
         "deploy",
@@ -148,6 +150,7 @@ VERBS = (
         "playbooks/config.yml",
         "Write airflow.cfg everywhere and restart what reads it.",
         examples=("airflow-ops -e prod config --check",),
+        whole=True,
     ),
     Verb(
         "status",
@@ -169,6 +172,7 @@ VERBS = (
         "Start services.",
         (COMPONENT,),
         ("airflow-ops -e prod start scheduler webserver",),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -177,6 +181,7 @@ VERBS = (
         "Stop services; workers end their running tasks first.",
         (COMPONENT, *DRAIN),
         ("airflow-ops -e prod stop worker -l dn02p",),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -185,6 +190,7 @@ VERBS = (
         "Restart services, workers in batches.",
         (COMPONENT, *DRAIN),
         ("airflow-ops -e prod restart scheduler", "airflow-ops -e prod restart worker --drain-timeout 900"),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -243,6 +249,7 @@ VERBS = (
             Option("--force", "airflow_services_failover_force", "although another scheduler host cannot be reached"),
         ),
         ("airflow-ops -e prod failover mn01p",),
+        whole=True,
     ),
     Verb(
         "drift",

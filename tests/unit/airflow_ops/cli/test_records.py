@@ -75,18 +75,21 @@ def test_where_they_lie(variables: dict[str, str], home: str) -> None:
     assert state_folder(variables) == Path(home).expanduser()
 
 
+# A failure ends these before they reach the hosts of later batches and plays.
+IN_BATCHES = ("site", "config", "start", "stop", "restart", "failover")
 HOSTS = {"a": {"state": "failed"}, "b": {"state": "unreachable"}, "c": {"state": "changed"}}
 
 
 @pytest.mark.parametrize(
     ("more", "limit"),
     [
-        ({"hosts": HOSTS}, "a,b"),
-        ({"hosts": {}, "limit": "datanodes"}, "datanodes"),
+        ({"hosts": HOSTS, "verb": "fix-ownership"}, "a,b"),
+        ({"hosts": {}, "limit": "datanodes", "verb": "fix-ownership"}, "datanodes"),
         ({"hosts": HOSTS, "verb": "deploy", "limit": ""}, ""),
         ({"hosts": HOSTS, "verb": "deploy", "limit": "dn01p"}, "dn01p"),
+        *(({"hosts": HOSTS, "verb": verb, "limit": "datanodes"}, "datanodes") for verb in IN_BATCHES),
     ],
-    ids=["the failed hosts", "no host failed", "all or none", "all or none of a limit"],
+    ids=["the failed hosts", "no host failed", "all or none", "all or none of a limit", *IN_BATCHES],
 )
 def test_which_hosts_a_resumed_run_means(more: dict[str, Any], limit: str) -> None:
     assert order_of(record(**more)).limit == limit
