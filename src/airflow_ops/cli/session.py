@@ -122,11 +122,19 @@ def summary(result: Result, order: Order, state: list[str]) -> list[str]:
     parts += [f"{would} {changed}" if changed else f"nothing {would}"] if result.outcome is not Outcome.REFUSED else []
     parts += [f"record {result.record}"] if result.record else []
     found.append("; ".join(parts))
-    if result.outcome in WHAT_TO_DO:
-        hint = WHAT_TO_DO[result.outcome].format(program=PROGRAM, record=result.record)
-        if result.record or "{record}" not in WHAT_TO_DO[result.outcome]:
-            found.append(f"What to do: {hint}")
-    return found
+    hint = what_to_do(result, order)
+    return [*found, f"What to do: {hint}"] if hint else found
+
+
+def what_to_do(result: Result, order: Order) -> str:
+    """Return how to go on after a run that did not succeed; nothing when there is no record to resume."""
+    hint = WHAT_TO_DO.get(result.outcome, "")
+    if hint and order.verb.once:
+        harmless = order.check or result.outcome is Outcome.REFUSED
+        return WHAT_TO_DO[Outcome.REFUSED] if harmless else order.verb.once
+    if "{record}" in hint and not result.record:
+        return ""
+    return hint.format(program=PROGRAM, record=result.record)
 
 
 def interrupted(result: Result, state: list[str]) -> list[str]:

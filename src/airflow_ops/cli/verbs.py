@@ -41,6 +41,7 @@ class Verb:
     :param state: the verb that shows where the hosts are after an interruption.
     :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, so that a failure
         leaves hosts that were never reached; others go on where they failed.
+    :param once: what to do after a failure of a verb that is never resumed, because it would do its work a second time.
     :param both: the options that name the source and the target, when two environments take part.
     :param prepare: looks at all values together, refuses what does not fit, and returns the variables.
     """
@@ -55,6 +56,7 @@ class Verb:
     confirmed: str = ""
     state: str = "status"
     whole: bool = False
+    once: str = ""
     both: tuple[Option, Option] | None = None
     prepare: Callable[[Values], Values] = unchanged
 
@@ -205,7 +207,7 @@ VERBS = (
             Option("--force", "trigger_dag_force", "also when the DAG is paused"),
         ),
         ("airflow-ops trigger MAIN_DAG --wait", "airflow-ops trigger MAIN_DAG --conf @conf.json"),
-        whole=True,
+        once="look at the DAG's runs in the web page first; the command, repeated, starts another run",
     ),
     Verb(
         "clear",

@@ -101,6 +101,7 @@ def test_which_hosts_a_resumed_run_means(more: dict[str, Any], limit: str) -> No
         ({"exit_code": 0}, "nothing to resume"),
         ({"resumable": False}, "type the command again"),
         ({"verb": "gone"}, "gone is no verb"),
+        ({"verb": "trigger"}, "trigger is not resumed: look at the DAG's runs .* starts another run"),
     ],
 )
 def test_what_cannot_be_resumed(more: dict[str, Any], sentence: str) -> None:

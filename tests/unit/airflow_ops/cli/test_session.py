@@ -28,7 +28,7 @@ from pathlib import Path
 from airflow_ops.cli import verbs
 conf = verbs.Option("--conf", "x_conf", "JSON", verbs.values.conf)
 own = [verbs.Verb(path.stem, str(path), "A verb of the tests.", (conf,),
-                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen")
+                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen", once="look first" if path.stem.startswith("once") else "")
        for path in sorted(Path(sys.argv.pop(1)).glob("*.yml"))]
 verbs.VERBS += tuple(own)
 verbs.BY_NAME.update({verb.name: verb for verb in own})
@@ -58,6 +58,11 @@ TASKS: dict[str, list[dict[str, Any]]] = {
         {"name": "Say it", "ansible.builtin.debug": {"msg": "{{ x_conf }}"}},
         {"name": "Fail with it", "ansible.builtin.fail": {"msg": "{{ x_conf }}"}},
     ],
+    "once": [
+        {"name": "Do", "ansible.builtin.command": "true"},
+        {"name": "Wait", "ansible.builtin.fail": {"msg": "not finished"}, "when": "not ansible_check_mode"},
+    ],
+    "once_slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
     "refuses": [{"name": "Check", "ansible.builtin.assert": {"that": "false", "fail_msg": "This cannot be meant."}}],
     "slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
     "careful": [{"name": "Need it", "ansible.builtin.assert": {"that": "ansible_check_mode or x_confirmed"}}],
@@ -189,6 +194,24 @@ def test_a_run_is_resumed_on_the_hosts_that_failed(place: Place) -> None:
     assert json.loads(place.run("runs", "--json").stdout)[0]["limit"] == "two"
     assert "FAILED  two: Fail on two: no luck" in place.run("runs", "show", "last").stdout
     assert "TASK [Fail on two]" in place.run("runs", "show", "last", "--log").stdout
+
+
+def test_what_would_be_done_twice_is_not_resumed(place: Place) -> None:
+    done = place.run("once")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "What to do: look first"
+    assert place.run("runs", "resume", "last").returncode == 5
+
+
+def test_nor_is_it_repeated_after_an_interruption(place: Place) -> None:
+    with subprocess.Popen(
+        place.argv("once_slow"), env=place.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        assert any("Sleep" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1] == "What to do: look first"
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize(
