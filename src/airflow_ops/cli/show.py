@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Protocol
 
 from airflow_ops.cli.watch import HostState, Watch
@@ -80,7 +81,8 @@ class Plain:
 
     def _say(self, line: str) -> None:
         if line:
-            print(f"{time.strftime('%H:%M:%S')}  {line}", file=self.out, flush=True)
+            with suppress(OSError):  # a terminal that is gone must not end the run
+                print(f"{time.strftime('%H:%M:%S')}  {line}", file=self.out, flush=True)
 
 
 class Live:

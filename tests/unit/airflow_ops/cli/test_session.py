@@ -196,6 +196,23 @@ def test_a_run_is_resumed_on_the_hosts_that_failed(place: Place) -> None:
     assert "TASK [Fail on two]" in place.run("runs", "show", "last", "--log").stdout
 
 
+def test_a_lost_session_stops_ansible_and_leaves_nothing_behind(place: Place) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        place.argv("slow"), env=place.variables, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        while "Sleep" not in shown:
+            shown += os.read(ours, 4096).decode(errors="replace")
+        os.close(ours)
+        for _ in range(2):  # one of the kernel, one of the shell
+            process.send_signal(signal.SIGHUP)
+    assert process.returncode == 130
+    assert place.record()["outcome"] == "interrupted"
+    assert list((place.folder / "tmp").glob("airflow-ops-*")) == []
+
+
 def test_what_would_be_done_twice_is_not_resumed(place: Place) -> None:
     done = place.run("once")
     assert done.returncode == 2

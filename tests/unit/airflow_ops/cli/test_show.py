@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
@@ -39,6 +40,14 @@ def test_of_many_hosts_those_that_failed_or_work_come_first() -> None:
     assert len(shown) == ROWS
     assert [name for name, _ in shown[:2]] == ["h098", "h099"]
     assert [name for name, _ in rows(watch(b=HostState(), a=HostState(failed=1)))] == ["a", "b"]
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_run() -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    Plain(Gone()).begin("deploy on dev", watch())
 
 
 def test_plain_lines_say_each_thing_once() -> None:
