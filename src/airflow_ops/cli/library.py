@@ -153,7 +153,8 @@ def check_order(order: Order) -> None:
 
 def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str) -> Result:
     """Run the playbook, show it, and write its log."""
-    watch, scrub, begun = Watch(), Scrubber(order.variables), time.monotonic()
+    scrub, begun = Scrubber(order.variables), time.monotonic()
+    watch = Watch(scrub=scrub)
 
     def take(event: Event) -> None:
         watch.take(event)

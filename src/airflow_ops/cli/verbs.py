@@ -39,7 +39,7 @@ class Verb:
     :param limit: the hosts it means when none are named.
     :param confirmed: the variable that tells the playbook that somebody has seen the plan; such a verb always asks.
     :param state: the verb that shows where the hosts are after an interruption.
-    :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, so that a failure
+    :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, where a failure
         leaves hosts that were never reached; others go on where they failed.
     :param once: what to do after a failure of a verb that is never resumed, because it would do its work a second time.
     :param both: the options that name the source and the target, when two environments take part.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,7 @@ class Watch:
     activity: str = ""  # a line of an action that does many things
     touched: bool = False  # a task has begun that is more than a check
     begun: float = field(default_factory=time.monotonic)
+    scrub: Callable[[str], str] = str  # takes secrets out of what is shown while it runs
 
     def take(self, event: Event) -> None:
         """Take the next event into account."""
@@ -158,7 +159,7 @@ class Watch:
             elif line.startswith(("[WARNING]", "[DEPRECATION")):
                 self.warnings.append(line)
             elif not NOISE.match(line):
-                self.activity = line
+                self.activity = self.scrub(line)
 
 
 def title(data: Mapping[str, Any]) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from airflow_ops.cli.library import Order, new_record
 from airflow_ops.cli.records import KEEP, KEEP_DAYS, Record, Records, new_id, state_folder
 from airflow_ops.cli.runs import details, order_of, table
 from airflow_ops.cli.secrets import HIDDEN, Scrubber, hidden
 from airflow_ops.cli.values import BadValue
+from airflow_ops.cli.verbs import BY_NAME
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=timezone.utc)
 
@@ -131,6 +133,32 @@ def test_values_that_look_secret_are_hidden() -> None:
     assert "MARKER" not in text
     assert text.count(HIDDEN) == 2
     assert hidden({"a": "mysql://me:MARKER@host/db"}) == {"a": f"mysql://me:{HIDDEN}@host/db"}
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("mysql://me:MARKER@host/db", "MARKER"),
+        ("mysql://me:A/MARKER@host/db", "A/MARKER"),
+        ("amqp://me:A@MARKER@host:5672/airflow", "A@MARKER"),
+        ('{"day": "2026-03-14", "password": "MARKER"}', "MARKER"),
+        ('[{"url": "redis://:MARKER@host"}]', "MARKER"),
+        ({"url": ["redis://:MARKER@host"]}, "MARKER"),
+        ({"text": '{"api_key": "MARKER"}'}, "MARKER"),
+    ],
+    ids=["address", "slash", "at", "JSON text", "JSON list", "nested", "JSON in a value"],
+)
+def test_what_is_hidden_is_a_secret_in_texts_too_and_cannot_be_resumed(value: Any, secret: str) -> None:
+    values = {"trigger_dag_conf": value}
+    assert "MARKER" not in json.dumps(hidden(values))
+    assert Scrubber(values)(f"it said {secret}") == f"it said {HIDDEN}"
+    assert not new_record(Order(BY_NAME["deploy"], variables=values)).resumable
+
+
+@pytest.mark.parametrize("value", ["http://host:8793/log", "{not JSON}", '{"day": 1}', "[1]", "me@example.com"])
+def test_what_is_no_secret_stays(value: str) -> None:
+    assert hidden({"trigger_dag_conf": value}) == {"trigger_dag_conf": value}
+    assert new_record(Order(BY_NAME["deploy"], variables={"trigger_dag_conf": value})).resumable
 
 
 def test_known_secrets_are_taken_out_of_texts() -> None:

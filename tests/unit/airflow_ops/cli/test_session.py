@@ -28,7 +28,8 @@ from pathlib import Path
 from airflow_ops.cli import verbs
 conf = verbs.Option("--conf", "x_conf", "JSON", verbs.values.conf)
 own = [verbs.Verb(path.stem, str(path), "A verb of the tests.", (conf,),
-                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen", once="look first" if path.stem.startswith("once") else "")
+                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen",
+                  once="look first" if path.stem.startswith("once") else "")
        for path in sorted(Path(sys.argv.pop(1)).glob("*.yml"))]
 verbs.VERBS += tuple(own)
 verbs.BY_NAME.update({verb.name: verb for verb in own})

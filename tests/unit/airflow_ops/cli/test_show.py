@@ -8,6 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
+from airflow_ops.cli.secrets import HIDDEN, Scrubber
 from airflow_ops.cli.show import ROWS, Live, Plain, rows
 from airflow_ops.cli.watch import HostState, Watch
 
@@ -48,6 +49,12 @@ def test_a_terminal_that_is_gone_does_not_end_the_run() -> None:
             raise OSError(errno.EIO, "Input/output error")
 
     Plain(Gone()).begin("deploy on dev", watch())
+
+
+def test_the_step_of_a_long_task_is_shown_without_secrets() -> None:
+    seen = Watch(scrub=Scrubber({"password": "MARKER"}))
+    seen.take({"event": "verbose", "stdout": "log in with MARKER"})
+    assert seen.activity == f"log in with {HIDDEN}"
 
 
 def test_plain_lines_say_each_thing_once() -> None:
