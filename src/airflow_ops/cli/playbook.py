@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import stat
@@ -23,6 +24,7 @@ FIRST_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Each further request is less kind; the last one ends ansible-playbook without its consent.
 KINDNESS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 5.0  # seconds before the next one: Ansible loses an interruption that meets it while it starts a worker
+TEMPLATE = re.compile(r"{[{%#]")
 KILLED = 1  # ansible-playbook has no exit code when a signal ended it
 
 
@@ -104,7 +106,7 @@ class Playbook:
                 project_dir=str(REPOSITORY),
                 playbook=str(REPOSITORY / self.job.playbook),
                 cmdline=shlex.join(self.job.arguments()),
-                extravars=dict(self.job.variables) or None,
+                extravars=plain(dict(self.job.variables)) or None,
                 envvars=environment(os.environ),
                 settings={"suppress_ansible_output": True, "suppress_output_file": True},
                 event_handler=self._event,
@@ -146,6 +148,15 @@ class Playbook:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def plain(value: Any) -> Any:
+    """Return a value in which Ansible takes no text for a template: the conf of a DAG may hold braces of its own."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return {"__ansible_unsafe": value} if isinstance(value, str) and TEMPLATE.search(value) else value
 
 
 def leave_terminal() -> None:

@@ -59,6 +59,7 @@ TASKS: dict[str, list[dict[str, Any]]] = {
         {"name": "Say it", "ansible.builtin.debug": {"msg": "{{ x_conf }}"}},
         {"name": "Fail with it", "ansible.builtin.fail": {"msg": "{{ x_conf }}"}},
     ],
+    "said": [{"name": "Say", "ansible.builtin.debug": {"msg": "{{ x_conf | to_json }}"}, "run_once": True}],
     "once": [
         {"name": "Do", "ansible.builtin.command": "true"},
         {"name": "Wait", "ansible.builtin.fail": {"msg": "not finished"}, "when": "not ansible_check_mode"},
@@ -195,6 +196,13 @@ def test_a_run_is_resumed_on_the_hosts_that_failed(place: Place) -> None:
     assert json.loads(place.run("runs", "--json").stdout)[0]["limit"] == "two"
     assert "FAILED  two: Fail on two: no luck" in place.run("runs", "show", "last").stdout
     assert "TASK [Fail on two]" in place.run("runs", "show", "last", "--log").stdout
+
+
+def test_braces_of_a_conf_are_no_template(place: Place) -> None:
+    conf = {"a": "{{ 6 * 7 }}", "b": ["{% if true %}x{% endif %}"], "c": {"{{ 1 + 1 }}": "{# gone #}"}}
+    done = place.run("said", "--conf", json.dumps(conf))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == conf
 
 
 def test_a_lost_session_stops_ansible_and_leaves_nothing_behind(place: Place) -> None:
