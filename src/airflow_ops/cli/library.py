@@ -65,6 +65,7 @@ class Result:
     reasons: tuple[str, ...]  # why it did not succeed, a line each
     task: str  # the last one that began
     record: str  # the id for `airflow-ops runs show`
+    digest: str = ""  # of what a preview showed, when the playbook says so
 
     @property
     def exit_code(self) -> int:
@@ -181,6 +182,7 @@ def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str)
         reasons=tuple(map(scrub, watch.reasons(playbook.interrupted))),
         task=watch.task,
         record=record,
+        digest=watch.digest,
     )
 
 

@@ -38,6 +38,7 @@ class Verb:
     :param looks: changes nothing, so production is not asked about.
     :param limit: the hosts it means when none are named.
     :param confirmed: the variable that tells the playbook that somebody has seen the plan; such a verb always asks.
+    :param expected: the variable that takes the digest of the plan that was agreed to, so that nothing else is done.
     :param state: the verb that shows where the hosts are after an interruption.
     :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, where a failure
         leaves hosts that were never reached; others go on where they failed.
@@ -54,6 +55,7 @@ class Verb:
     looks: bool = False
     limit: str = ""
     confirmed: str = ""
+    expected: str = ""
     state: str = "status"
     whole: bool = False
     once: str = ""
@@ -226,6 +228,7 @@ VERBS = (
         ),
         ("airflow-ops clear MAIN_DAG --run manual__2026-03-14T09:26:00+00:00 --task load --only-failed",),
         confirmed="clear_tasks_confirm",
+        expected="clear_tasks_expected",
         whole=True,
         prepare=clear,
     ),

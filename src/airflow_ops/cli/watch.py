@@ -68,6 +68,7 @@ class Watch:
     diffs: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # before any task
+    digest: str = ""  # of what a task would do, when it says so
     task: str = ""
     activity: str = ""  # a line of an action that does many things
     touched: bool = False  # a task has begun that is more than a check
@@ -125,6 +126,7 @@ class Watch:
     def _result(self, kind: str, data: Mapping[str, Any]) -> None:
         host, result = self._host(data), data.get("res") or {}
         host.doing, host.last = "", title(data)
+        self.digest = str(result.get("digest") or self.digest)
         if kind == "runner_on_ok":
             host.ok += 1
             host.changed += bool(result.get("changed"))

@@ -28,13 +28,19 @@ from pathlib import Path
 from airflow_ops.cli import verbs
 conf = verbs.Option("--conf", "x_conf", "JSON", verbs.values.conf)
 own = [verbs.Verb(path.stem, str(path), "A verb of the tests.", (conf,),
-                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen",
+                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "",
+                  expected="x_expected" if path.stem == "careful" else "", looks=path.stem == "seen",
                   once="look first" if path.stem.startswith("once") else "")
        for path in sorted(Path(sys.argv.pop(1)).glob("*.yml"))]
 verbs.VERBS += tuple(own)
 verbs.BY_NAME.update({verb.name: verb for verb in own})
 from airflow_ops.cli.command import main
 sys.exit(main())
+"""
+# A module that tells which plan it made.
+DIGEST_OF = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}, supports_check_mode=True).exit_json(digest="0123abcd")
 """
 TOUCHED = "{{ playbook_dir }}/touched_{{ inventory_hostname }}"
 TASKS: dict[str, list[dict[str, Any]]] = {
@@ -67,7 +73,11 @@ TASKS: dict[str, list[dict[str, Any]]] = {
     "once_slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
     "refuses": [{"name": "Check", "ansible.builtin.assert": {"that": "false", "fail_msg": "This cannot be meant."}}],
     "slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
-    "careful": [{"name": "Need it", "ansible.builtin.assert": {"that": "ansible_check_mode or x_confirmed"}}],
+    "careful": [
+        {"name": "Need it", "ansible.builtin.assert": {"that": "ansible_check_mode or x_confirmed"}},
+        {"name": "Plan", "digest_of": {}},
+        {"name": "Tell", "ansible.builtin.debug": {"msg": "expected {{ x_expected | default('nothing') }}"}},
+    ],
     "seen": [{"name": "Look", "ansible.builtin.debug": {"msg": "all is quiet"}, "run_once": True}],
 }  # fmt: skip
 
@@ -143,6 +153,8 @@ def place(tmp_path: Path) -> Place:
     for name, tasks in TASKS.items():
         play = {"name": "Test", "hosts": "all", "gather_facts": False, "tasks": tasks}
         (tmp_path / f"playbooks/{name}.yml").write_text(yaml.safe_dump([play]))
+    (tmp_path / "playbooks/library").mkdir()
+    (tmp_path / "playbooks/library/digest_of.py").write_text(DIGEST_OF)
     return Place(tmp_path)
 
 
@@ -330,8 +342,15 @@ def test_a_preview_asks_nothing_and_is_recorded_as_one(place: Place) -> None:
 
 def test_a_careful_verb_asks_everywhere_and_tells_the_playbook(place: Place) -> None:
     assert place.run("careful").returncode == 5
-    assert place.run("careful", "--yes").returncode == 0
-    assert place.typed("y", "careful")[0] == 0
+    done = place.run("careful", "--yes")
+    assert done.returncode == 0
+    assert "expected nothing" in done.stdout
+
+
+def test_a_yes_is_meant_for_what_was_shown(place: Place) -> None:
+    code, shown = place.typed("y", "careful")
+    assert code == 0
+    assert "expected 0123abcd" in shown
 
 
 def test_a_state_folder_that_cannot_be_written_stops_the_run_first(place: Place) -> None:
