@@ -116,20 +116,19 @@ class Live:
 
     def _table(self) -> RenderableType:
         from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 (names and steps are no markup)
 
         watch, seconds = self._watch, time.monotonic() - self._watch.begun
         doing = watch.activity or watch.task
         table = Table(
-            title=f"{self._heading}   {seconds:.0f} s",
-            caption=doing, title_justify="left", caption_justify="left", expand=True, box=None,
+            title=Text(f"{self._heading}   {seconds:.0f} s"),
+            caption=Text(doing), title_justify="left", caption_justify="left", expand=True, box=None,
         )  # fmt: skip
         for name in ("host", "state", "tasks", "doing"):
             table.add_column(name, no_wrap=True, ratio=1 if name == "doing" else None)
         for name, host in rows(watch):
-            colour = COLOURS[host.word]
-            table.add_row(
-                name, f"[{colour}]{host.word}[/]", str(host.ok + host.failed), host.doing or f"[dim]{host.last}[/]"
-            )
+            last = Text(host.doing) if host.doing else Text(host.last, style="dim")
+            table.add_row(Text(name), Text(host.word, style=COLOURS[host.word]), str(host.ok + host.failed), last)
         return table
 
 

@@ -34,6 +34,16 @@ def test_the_table_names_hosts_states_and_what_they_do(monkeypatch: pytest.Monke
     assert "stage on 2 hosts" in text
 
 
+def test_brackets_are_shown_as_they_are() -> None:
+    view, text = Live(), "copy [bold] to [/etc]"
+    view._heading = f"deploy {text}"
+    view._watch = watch(a=HostState(ok=1, doing=text), b=HostState(ok=1, last=text))
+    view._watch.activity = text
+    out = io.StringIO()
+    Console(file=out, width=100).print(view._table())
+    assert out.getvalue().count(text) == 4
+
+
 def test_of_many_hosts_those_that_failed_or_work_come_first() -> None:
     hosts = {f"h{number:03}": HostState(ok=1) for number in range(100)}
     hosts["h098"], hosts["h099"] = HostState(failed=1), HostState(ok=1, doing="something")
