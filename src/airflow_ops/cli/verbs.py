@@ -263,8 +263,9 @@ VERBS = (
         (
             Option("--html", "drift_html", "write the report as one page", values.new_file),
             Option("--report", "drift_json", "write the report as JSON", values.new_file),
+            Option("--fail-on", "drift_fail_on", "from which severity on it fails", values.severity),
         ),
-        ("airflow-ops -e prod drift --html drift.html",),
+        ("airflow-ops -e prod drift --html drift.html", "airflow-ops -e prod drift --fail-on error"),
         looks=True,
     ),
     Verb(
