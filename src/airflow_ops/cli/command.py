@@ -28,6 +28,7 @@ METAVARS: dict[Callable[[str], Any], str] = {
     values.revision: "REVISION",
     values.run_id: "ID",
     values.sentence: "TEXT",
+    values.severity: "|".join(values.SEVERITIES),
 }
 EPILOG = "\b\nExit codes: " + ", ".join(f"{int(outcome)} {outcome.words}" for outcome in Outcome) + "."
 

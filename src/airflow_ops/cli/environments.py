@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from airflow_ops.cli.values import BadValue
 
 REPOSITORY = Path(__file__).parents[3]
 PRODUCTION = "prod"  # the group whose hosts are production
+# What Ansible passes over in the folder of an inventory, and a section of one in INI form.
+PASSED_OVER = re.compile(
+    r"^(\.|(group_vars|host_vars|vars_plugins)$)|(~|\.(py[co]|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$"
+)
+SECTION = re.compile(r"^\[([^.:\]\s]+)[^\]\s]*\]", re.M)
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Environment:
 
     @property
     def is_production(self) -> bool:
-        """Say whether an inventory has the group prod; one that is a program could have anything."""
+        """Say whether an inventory has the group prod; one that is a program, or not understood, could have it."""
         return self.name == PRODUCTION or any(map(_may_be_production, self.inventories))
 
     def names(self) -> list[str]:
@@ -31,8 +37,9 @@ class Environment:
         found: set[str] = set()
         for path in self.inventories:
             for file in _files(path):
-                for group, content in _load(file).items():
-                    found |= {str(group), *map(str, (content or {}).get("hosts") or {})}
+                for group, content in (_load(file) or {}).items():
+                    hosts = content.get("hosts") if isinstance(content, Mapping) else None
+                    found |= {str(group), *map(str, hosts or {})}
         return sorted(found)
 
 
@@ -71,30 +78,45 @@ def _beside(own: Path, listed: str) -> Iterator[Path]:
 
 
 def _may_be_production(path: Path) -> bool:
-    files = list(_files(path))
-    return any(os.access(file, os.X_OK) or _has_group(_load(file)) for file in files) or not files
+    files = _files(path)
+    return not files or any(os.access(file, os.X_OK) or _has_production(_load(file)) for file in files)
 
 
-def _has_group(content: Mapping[str, Any]) -> bool:
-    return PRODUCTION in content or any(
-        PRODUCTION in (group or {}).get("children", {}) for group in content.values() if isinstance(group, Mapping)
+def _has_production(groups: Any) -> bool:
+    """Say whether production is among groups or their children; what is no group could be anything."""
+    return not isinstance(groups, Mapping) or any(
+        name == PRODUCTION
+        or (group is not None and not isinstance(group, Mapping))
+        or _has_production(_children(group))
+        for name, group in groups.items()
     )
 
 
+def _children(group: Mapping[str, Any] | None) -> Any:
+    children = (group or {}).get("children")
+    return {} if children is None else children
+
+
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
+    """Return the files that Ansible reads of an inventory."""
+    if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and file.suffix in ("", ".yml", ".yaml", ".ini"))
+    entries = [entry for entry in sorted(path.iterdir()) if not PASSED_OVER.search(entry.name)]
+    return [file for entry in entries for file in _files(entry)]
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Any:
+    """Return the groups of a file; None when it is neither YAML nor in INI form."""
     import yaml  # noqa: PLC0415 (the help needs none)
 
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        text = path.read_text("utf-8")
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    except (OSError, UnicodeDecodeError):
+        return None
+    except yaml.YAMLError:
         content = None
-    # What is no YAML, as an inventory in INI form, is taken for production when it names the group.
     if isinstance(content, dict):
         return content
-    return {PRODUCTION: {}} if f"[{PRODUCTION}" in path.read_text("utf-8", errors="replace") else {}
+    sections = SECTION.findall(text)
+    return {PRODUCTION: {}} if PRODUCTION in sections else {} if sections else None

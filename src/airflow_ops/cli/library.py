@@ -65,6 +65,7 @@ class Result:
     reasons: tuple[str, ...]  # why it did not succeed, a line each
     task: str  # the last one that began
     record: str  # the id for `airflow-ops runs show`
+    digest: str = ""  # of what a preview showed, when the playbook says so
 
     @property
     def exit_code(self) -> int:
@@ -153,7 +154,8 @@ def check_order(order: Order) -> None:
 
 def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str) -> Result:
     """Run the playbook, show it, and write its log."""
-    watch, scrub, begun = Watch(), Scrubber(order.variables), time.monotonic()
+    scrub, begun = Scrubber(order.variables), time.monotonic()
+    watch = Watch(scrub=scrub)
 
     def take(event: Event) -> None:
         watch.take(event)
@@ -180,6 +182,7 @@ def follow(order: Order, job: Job, view: View, log: IO[str] | None, record: str)
         reasons=tuple(map(scrub, watch.reasons(playbook.interrupted))),
         task=watch.task,
         record=record,
+        digest=watch.digest,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +20,12 @@ from typing import Any
 from airflow_ops.cli.environments import REPOSITORY
 from airflow_ops.cli.watch import Event
 
-FIRST_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FIRST_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Each further request is less kind; the last one ends ansible-playbook without its consent.
 KINDNESS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 5.0  # seconds before the next one: Ansible loses an interruption that meets it while it starts a worker
+TEMPLATE = re.compile(r"{[{%#]")
+KILLED = 1  # ansible-playbook has no exit code when a signal ended it
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,14 @@ class Playbook:
                 project_dir=str(REPOSITORY),
                 playbook=str(REPOSITORY / self.job.playbook),
                 cmdline=shlex.join(self.job.arguments()),
-                extravars=dict(self.job.variables) or None,
+                extravars=plain(dict(self.job.variables)) or None,
                 envvars=environment(os.environ),
                 settings={"suppress_ansible_output": True, "suppress_output_file": True},
                 event_handler=self._event,
                 cancel_callback=lambda: self.asked > len(KINDNESS),
                 quiet=True,
             )
-        return int(done.rc)
+        return KILLED if done.rc is None else int(done.rc)
 
     def _event(self, event: dict[str, Any]) -> bool:
         pid = event.get("pid")
@@ -129,15 +133,39 @@ class Playbook:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        def handle(_number: int, _frame: FrameType | None) -> None:
+        def handle(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGHUP:
+                leave_terminal()
+                if self.asked:  # the shell and the kernel both say it
+                    return
             self.stop()
 
-        before = {number: signal.signal(number, handle) for number in FIRST_SIGNALS}
+        # nohup has decided already what a lost session means
+        heeded = [number for number in FIRST_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, handle) for number in heeded}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def plain(value: Any) -> Any:
+    """Return a value in which Ansible takes no text for a template: the conf of a DAG may hold braces of its own."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return {"__ansible_unsafe": value} if isinstance(value, str) and TEMPLATE.search(value) else value
+
+
+def leave_terminal() -> None:
+    """Write to nowhere instead of a terminal that is gone, where each line would be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

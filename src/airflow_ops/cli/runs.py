@@ -79,11 +79,13 @@ def order_of(record: Record) -> Order:
 
     if record.exit_code == 0:
         raise BadValue(f"{record.id} succeeded; there is nothing to resume.")
-    if not record.resumable:
-        raise BadValue(f"{record.id} had secrets among its values, which are not kept; type the command again.")
     verb = BY_NAME.get(record.verb)
     if not verb:
         raise BadValue(f"{record.verb} is no verb of this version.")
+    if verb.once:
+        raise BadValue(f"{record.verb} is not resumed: {verb.once}.")
+    if not record.resumable:
+        raise BadValue(f"{record.id} had secrets among its values, which are not kept; type the command again.")
     bad = [name for name, host in record.hosts.items() if host["state"] in ("failed", "unreachable")]
     limit = record.limit if verb.whole or not bad else ",".join(bad)
     return Order(verb, record.environment, record.variables, limit, record.check)

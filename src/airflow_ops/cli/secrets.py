@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|credential|private|fernet|(api|access|auth)_?key", re.I)
 HIDDEN = "********"
-PASSWORD_IN_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://[^/\s:@]*):[^/\s@]+@", re.I)
+PASSWORD_IN_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://[^/\s:@]*):(\S+)@", re.I)  # up to the last @
 
 
 def hidden(value: Any, name: str = "") -> Any:
@@ -19,7 +20,22 @@ def hidden(value: Any, name: str = "") -> Any:
         return [hidden(item, name) for item in value]
     if SECRET.search(name.rpartition("_conf")[2] if "_conf" in name else name) and value not in ("", None):
         return HIDDEN
-    return PASSWORD_IN_ADDRESS.sub(rf"\1:{HIDDEN}@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    content = parsed(value)
+    if content is not None:
+        clean = hidden(content, name)
+        return value if clean == content else json.dumps(clean, ensure_ascii=False)
+    return PASSWORD_IN_ADDRESS.sub(rf"\1:{HIDDEN}@", value)
+
+
+def parsed(text: str) -> Any:
+    """Return what a text of JSON holds, when it is an object or a list."""
+    try:
+        content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else None
+    except ValueError:
+        return None
+    return content
 
 
 def secrets(value: Any, name: str = "") -> Iterator[str]:
@@ -32,6 +48,12 @@ def secrets(value: Any, name: str = "") -> Iterator[str]:
             yield from secrets(item, name)
     elif hidden(value, name) == HIDDEN:
         yield str(value)
+    elif hidden(value, name) != value:
+        content = parsed(value)
+        if content is not None:
+            yield from secrets(content, name)
+        else:
+            yield from (found[2] for found in PASSWORD_IN_ADDRESS.finditer(value))
 
 
 class Scrubber:

@@ -62,12 +62,13 @@ def carry_on(order: Order, as_json: bool, yes: bool) -> Outcome:
     """Show the plan and ask where that is due, then run and report."""
     verb, target = order.verb, find(order.environments[-1], os.environ)
     asks = not (yes or order.check or verb.looks) and (target.is_production or bool(verb.confirmed))
+    agreed: dict[str, Any] = {verb.confirmed: True} if verb.confirmed and not order.check else {}
     if asks:
-        stopped = ask(order, as_json, target.name)
-        if stopped is not None:
-            return stopped
-    if verb.confirmed and not order.check:
-        order = replace(order, variables={**order.variables, verb.confirmed: True})
+        plan = ask(order, as_json, target.name)
+        if isinstance(plan, Outcome):
+            return plan
+        agreed |= {verb.expected: plan.digest} if verb.expected and plan.digest else {}
+    order = replace(order, variables={**order.variables, **agreed})
     result = execute(order, show.view(as_json, order.verbosity))
     state = where_hosts_are(order) if result.outcome is Outcome.INTERRUPTED and not verb.looks else []
     if as_json:
@@ -77,8 +78,8 @@ def carry_on(order: Order, as_json: bool, yes: bool) -> Outcome:
     return result.outcome
 
 
-def ask(order: Order, as_json: bool, target: str) -> Outcome | None:
-    """Show what would change and ask; return the outcome when that is the end of it."""
+def ask(order: Order, as_json: bool, target: str) -> Outcome | Result:
+    """Show what would change and ask; return the plan that was agreed to, or the outcome when that is the end of it."""
     if not sys.stdin.isatty() or as_json:
         raise BadValue(
             f"{order.verb.name} on {target} shows its plan and asks first; "
@@ -90,7 +91,7 @@ def ask(order: Order, as_json: bool, target: str) -> Outcome | None:
     if plan.outcome is not Outcome.DONE:
         return plan.outcome
     if click.confirm(f"Do this on {target}?", err=True):
-        return None
+        return plan
     print("Nothing was changed.", file=sys.stderr)
     return Outcome.INTERRUPTED
 
@@ -122,11 +123,19 @@ def summary(result: Result, order: Order, state: list[str]) -> list[str]:
     parts += [f"{would} {changed}" if changed else f"nothing {would}"] if result.outcome is not Outcome.REFUSED else []
     parts += [f"record {result.record}"] if result.record else []
     found.append("; ".join(parts))
-    if result.outcome in WHAT_TO_DO:
-        hint = WHAT_TO_DO[result.outcome].format(program=PROGRAM, record=result.record)
-        if result.record or "{record}" not in WHAT_TO_DO[result.outcome]:
-            found.append(f"What to do: {hint}")
-    return found
+    hint = what_to_do(result, order)
+    return [*found, f"What to do: {hint}"] if hint else found
+
+
+def what_to_do(result: Result, order: Order) -> str:
+    """Return how to go on after a run that did not succeed; nothing when there is no record to resume."""
+    hint = WHAT_TO_DO.get(result.outcome, "")
+    if hint and order.verb.once:
+        harmless = order.check or result.outcome is Outcome.REFUSED
+        return WHAT_TO_DO[Outcome.REFUSED] if harmless else order.verb.once
+    if "{record}" in hint and not result.record:
+        return ""
+    return hint.format(program=PROGRAM, record=result.record)
 
 
 def interrupted(result: Result, state: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Protocol
 
 from airflow_ops.cli.watch import HostState, Watch
@@ -80,7 +81,8 @@ class Plain:
 
     def _say(self, line: str) -> None:
         if line:
-            print(f"{time.strftime('%H:%M:%S')}  {line}", file=self.out, flush=True)
+            with suppress(OSError):  # a terminal that is gone must not end the run
+                print(f"{time.strftime('%H:%M:%S')}  {line}", file=self.out, flush=True)
 
 
 class Live:
@@ -114,20 +116,19 @@ class Live:
 
     def _table(self) -> RenderableType:
         from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 (names and steps are no markup)
 
         watch, seconds = self._watch, time.monotonic() - self._watch.begun
         doing = watch.activity or watch.task
         table = Table(
-            title=f"{self._heading}   {seconds:.0f} s",
-            caption=doing, title_justify="left", caption_justify="left", expand=True, box=None,
+            title=Text(f"{self._heading}   {seconds:.0f} s"),
+            caption=Text(doing), title_justify="left", caption_justify="left", expand=True, box=None,
         )  # fmt: skip
         for name in ("host", "state", "tasks", "doing"):
             table.add_column(name, no_wrap=True, ratio=1 if name == "doing" else None)
         for name, host in rows(watch):
-            colour = COLOURS[host.word]
-            table.add_row(
-                name, f"[{colour}]{host.word}[/]", str(host.ok + host.failed), host.doing or f"[dim]{host.last}[/]"
-            )
+            last = Text(host.doing) if host.doing else Text(host.last, style="dim")
+            table.add_row(Text(name), Text(host.word, style=COLOURS[host.word]), str(host.ok + host.failed), last)
         return table
 
 

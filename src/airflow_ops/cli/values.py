@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 COMPONENTS = ("scheduler", "webserver", "triggerer", "worker", "all")
+SEVERITIES = ("warning", "error", "never")
 KEY = re.compile(r"[\w.-]{1,250}")  # what Airflow takes as a dag_id
 LIMIT = re.compile(r"(?![-@])[\w.:,&!*?~\[\]-]+")
 REVISION = re.compile(r"(?!-)[\w./@{}^~+-]+")
@@ -147,6 +148,13 @@ def component(text: str) -> str:
     """Return the name of a service."""
     if text not in COMPONENTS:
         raise BadValue(f"{text!r} is no component; choose from {', '.join(COMPONENTS)}.")
+    return text
+
+
+def severity(text: str) -> str:
+    """Return from which severity on drift is a failure."""
+    if text not in SEVERITIES:
+        raise BadValue(f"{text!r} is no severity; choose from {', '.join(SEVERITIES)}.")
     return text
 
 

@@ -38,8 +38,11 @@ class Verb:
     :param looks: changes nothing, so production is not asked about.
     :param limit: the hosts it means when none are named.
     :param confirmed: the variable that tells the playbook that somebody has seen the plan; such a verb always asks.
+    :param expected: the variable that takes the digest of the plan that was agreed to, so that nothing else is done.
     :param state: the verb that shows where the hosts are after an interruption.
-    :param whole: is repeated as it was, because it is done on all hosts or on none; others go on where they failed.
+    :param whole: is repeated as it was, because it is done on all hosts or on none, or host after host, where a failure
+        leaves hosts that were never reached; others go on where they failed.
+    :param once: what to do after a failure of a verb that is never resumed, because it would do its work a second time.
     :param both: the options that name the source and the target, when two environments take part.
     :param prepare: looks at all values together, refuses what does not fit, and returns the variables.
     """
@@ -52,8 +55,10 @@ class Verb:
     looks: bool = False
     limit: str = ""
     confirmed: str = ""
+    expected: str = ""
     state: str = "status"
     whole: bool = False
+    once: str = ""
     both: tuple[Option, Option] | None = None
     prepare: Callable[[Values], Values] = unchanged
 
@@ -84,6 +89,7 @@ VERBS = (
         "site.yml",
         "Build the cluster, or level it.",
         examples=("airflow-ops site --check", "airflow-ops -e prod site"),
+        whole=True,
     ),
     Verb(
         "deploy",
@@ -148,6 +154,7 @@ VERBS = (
         "playbooks/config.yml",
         "Write airflow.cfg everywhere and restart what reads it.",
         examples=("airflow-ops -e prod config --check",),
+        whole=True,
     ),
     Verb(
         "status",
@@ -169,6 +176,7 @@ VERBS = (
         "Start services.",
         (COMPONENT,),
         ("airflow-ops -e prod start scheduler webserver",),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -177,6 +185,7 @@ VERBS = (
         "Stop services; workers end their running tasks first.",
         (COMPONENT, *DRAIN),
         ("airflow-ops -e prod stop worker -l dn02p",),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -185,6 +194,7 @@ VERBS = (
         "Restart services, workers in batches.",
         (COMPONENT, *DRAIN),
         ("airflow-ops -e prod restart scheduler", "airflow-ops -e prod restart worker --drain-timeout 900"),
+        whole=True,
         prepare=components,
     ),
     Verb(
@@ -199,7 +209,7 @@ VERBS = (
             Option("--force", "trigger_dag_force", "also when the DAG is paused"),
         ),
         ("airflow-ops trigger MAIN_DAG --wait", "airflow-ops trigger MAIN_DAG --conf @conf.json"),
-        whole=True,
+        once="look at the DAG's runs in the web page first; the command, repeated, starts another run",
     ),
     Verb(
         "clear",
@@ -218,6 +228,7 @@ VERBS = (
         ),
         ("airflow-ops clear MAIN_DAG --run manual__2026-03-14T09:26:00+00:00 --task load --only-failed",),
         confirmed="clear_tasks_confirm",
+        expected="clear_tasks_expected",
         whole=True,
         prepare=clear,
     ),
@@ -243,6 +254,7 @@ VERBS = (
             Option("--force", "airflow_services_failover_force", "although another scheduler host cannot be reached"),
         ),
         ("airflow-ops -e prod failover mn01p",),
+        whole=True,
     ),
     Verb(
         "drift",
@@ -251,8 +263,9 @@ VERBS = (
         (
             Option("--html", "drift_html", "write the report as one page", values.new_file),
             Option("--report", "drift_json", "write the report as JSON", values.new_file),
+            Option("--fail-on", "drift_fail_on", "from which severity on it fails", values.severity),
         ),
-        ("airflow-ops -e prod drift --html drift.html",),
+        ("airflow-ops -e prod drift --html drift.html", "airflow-ops -e prod drift --fail-on error"),
         looks=True,
     ),
     Verb(

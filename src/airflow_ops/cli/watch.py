@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,12 @@ class Watch:
     diffs: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # before any task
+    digest: str = ""  # of what a task would do, when it says so
     task: str = ""
     activity: str = ""  # a line of an action that does many things
     touched: bool = False  # a task has begun that is more than a check
     begun: float = field(default_factory=time.monotonic)
+    scrub: Callable[[str], str] = str  # takes secrets out of what is shown while it runs
 
     def take(self, event: Event) -> None:
         """Take the next event into account."""
@@ -124,6 +126,7 @@ class Watch:
     def _result(self, kind: str, data: Mapping[str, Any]) -> None:
         host, result = self._host(data), data.get("res") or {}
         host.doing, host.last = "", title(data)
+        self.digest = str(result.get("digest") or self.digest)
         if kind == "runner_on_ok":
             host.ok += 1
             host.changed += bool(result.get("changed"))
@@ -158,7 +161,7 @@ class Watch:
             elif line.startswith(("[WARNING]", "[DEPRECATION")):
                 self.warnings.append(line)
             elif not NOISE.match(line):
-                self.activity = line
+                self.activity = self.scrub(line)
 
 
 def title(data: Mapping[str, Any]) -> str:

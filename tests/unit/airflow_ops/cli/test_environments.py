@@ -73,6 +73,12 @@ def test_an_environment_that_is_not_there_is_named_with_those_that_are(root: Pat
         ("[prod:children]\nx\n", True),
         ("[dev]\na\n", False),
         ("", False),
+        ("all: {children: {site: {children: {prod: {hosts: {a: }}}}}}\n", True),
+        ("all: {children: {site: {children: {dev: {hosts: {a: }}}, vars: {x: 1}}}}\n", False),
+        ("dev: {children: prod}\n", True),
+        ("plugin: constructed\ngroups: {prod: true}\n", True),
+        ("dev: {hosts: {a: {x: !vault secret}}}\n", True),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", True),
     ],
 )
 def test_production_is_a_group(tmp_path: Path, text: str, production: bool) -> None:
@@ -88,6 +94,28 @@ def test_what_cannot_be_read_as_text_is_taken_for_production(tmp_path: Path) -> 
     assert Environment("any", (program,)).is_production
     (tmp_path / "empty").mkdir()
     assert Environment("any", (tmp_path / "empty",)).is_production
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "production"),
+    [
+        ("sub/more.yml", "prod: {hosts: {a: }}\n", True),
+        ("hosts.toml", "[prod.hosts]\na = {}\n", True),
+        ("hosts.json", '{"all": {"children": {"prod": {}}}}', True),
+        ("hosts.weird", "what is this", True),
+        ("group_vars/dev/x.yml", "prod: 1\n", False),
+        ("README.md", "prod\n", False),
+        (".hidden", "?", False),
+    ],
+)
+def test_every_file_that_ansible_reads_counts(tmp_path: Path, name: str, text: str, production: bool) -> None:
+    (tmp_path / "hosts.yml").write_text("dev: {hosts: {a: }}\n")
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    environment = Environment("any", (tmp_path,))
+    assert environment.is_production is production
+    assert "a" in environment.names()
 
 
 def test_hosts_and_groups_for_the_completion(root: Path) -> None:

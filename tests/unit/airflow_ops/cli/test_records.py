@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from airflow_ops.cli.library import Order, new_record
 from airflow_ops.cli.records import KEEP, KEEP_DAYS, Record, Records, new_id, state_folder
 from airflow_ops.cli.runs import details, order_of, table
 from airflow_ops.cli.secrets import HIDDEN, Scrubber, hidden
 from airflow_ops.cli.values import BadValue
+from airflow_ops.cli.verbs import BY_NAME
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=timezone.utc)
 
@@ -75,18 +77,21 @@ def test_where_they_lie(variables: dict[str, str], home: str) -> None:
     assert state_folder(variables) == Path(home).expanduser()
 
 
+# A failure ends these before they reach the hosts of later batches and plays.
+IN_BATCHES = ("site", "config", "start", "stop", "restart", "failover")
 HOSTS = {"a": {"state": "failed"}, "b": {"state": "unreachable"}, "c": {"state": "changed"}}
 
 
 @pytest.mark.parametrize(
     ("more", "limit"),
     [
-        ({"hosts": HOSTS}, "a,b"),
-        ({"hosts": {}, "limit": "datanodes"}, "datanodes"),
+        ({"hosts": HOSTS, "verb": "fix-ownership"}, "a,b"),
+        ({"hosts": {}, "limit": "datanodes", "verb": "fix-ownership"}, "datanodes"),
         ({"hosts": HOSTS, "verb": "deploy", "limit": ""}, ""),
         ({"hosts": HOSTS, "verb": "deploy", "limit": "dn01p"}, "dn01p"),
+        *(({"hosts": HOSTS, "verb": verb, "limit": "datanodes"}, "datanodes") for verb in IN_BATCHES),
     ],
-    ids=["the failed hosts", "no host failed", "all or none", "all or none of a limit"],
+    ids=["the failed hosts", "no host failed", "all or none", "all or none of a limit", *IN_BATCHES],
 )
 def test_which_hosts_a_resumed_run_means(more: dict[str, Any], limit: str) -> None:
     assert order_of(record(**more)).limit == limit
@@ -98,6 +103,7 @@ def test_which_hosts_a_resumed_run_means(more: dict[str, Any], limit: str) -> No
         ({"exit_code": 0}, "nothing to resume"),
         ({"resumable": False}, "type the command again"),
         ({"verb": "gone"}, "gone is no verb"),
+        ({"verb": "trigger"}, "trigger is not resumed: look at the DAG's runs .* starts another run"),
     ],
 )
 def test_what_cannot_be_resumed(more: dict[str, Any], sentence: str) -> None:
@@ -127,6 +133,32 @@ def test_values_that_look_secret_are_hidden() -> None:
     assert "MARKER" not in text
     assert text.count(HIDDEN) == 2
     assert hidden({"a": "mysql://me:MARKER@host/db"}) == {"a": f"mysql://me:{HIDDEN}@host/db"}
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("mysql://me:MARKER@host/db", "MARKER"),
+        ("mysql://me:A/MARKER@host/db", "A/MARKER"),
+        ("amqp://me:A@MARKER@host:5672/airflow", "A@MARKER"),
+        ('{"day": "2026-03-14", "password": "MARKER"}', "MARKER"),
+        ('[{"url": "redis://:MARKER@host"}]', "MARKER"),
+        ({"url": ["redis://:MARKER@host"]}, "MARKER"),
+        ({"text": '{"api_key": "MARKER"}'}, "MARKER"),
+    ],
+    ids=["address", "slash", "at", "JSON text", "JSON list", "nested", "JSON in a value"],
+)
+def test_what_is_hidden_is_a_secret_in_texts_too_and_cannot_be_resumed(value: Any, secret: str) -> None:
+    values = {"trigger_dag_conf": value}
+    assert "MARKER" not in json.dumps(hidden(values))
+    assert Scrubber(values)(f"it said {secret}") == f"it said {HIDDEN}"
+    assert not new_record(Order(BY_NAME["deploy"], variables=values)).resumable
+
+
+@pytest.mark.parametrize("value", ["http://host:8793/log", "{not JSON}", '{"day": 1}', "[1]", "me@example.com"])
+def test_what_is_no_secret_stays(value: str) -> None:
+    assert hidden({"trigger_dag_conf": value}) == {"trigger_dag_conf": value}
+    assert new_record(Order(BY_NAME["deploy"], variables={"trigger_dag_conf": value})).resumable
 
 
 def test_known_secrets_are_taken_out_of_texts() -> None:

@@ -28,12 +28,19 @@ from pathlib import Path
 from airflow_ops.cli import verbs
 conf = verbs.Option("--conf", "x_conf", "JSON", verbs.values.conf)
 own = [verbs.Verb(path.stem, str(path), "A verb of the tests.", (conf,),
-                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "", looks=path.stem == "seen")
+                  state="seen", confirmed="x_confirmed" if path.stem == "careful" else "",
+                  expected="x_expected" if path.stem == "careful" else "", looks=path.stem == "seen",
+                  once="look first" if path.stem.startswith("once") else "")
        for path in sorted(Path(sys.argv.pop(1)).glob("*.yml"))]
 verbs.VERBS += tuple(own)
 verbs.BY_NAME.update({verb.name: verb for verb in own})
 from airflow_ops.cli.command import main
 sys.exit(main())
+"""
+# A module that tells which plan it made.
+DIGEST_OF = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}, supports_check_mode=True).exit_json(digest="0123abcd")
 """
 TOUCHED = "{{ playbook_dir }}/touched_{{ inventory_hostname }}"
 TASKS: dict[str, list[dict[str, Any]]] = {
@@ -58,9 +65,19 @@ TASKS: dict[str, list[dict[str, Any]]] = {
         {"name": "Say it", "ansible.builtin.debug": {"msg": "{{ x_conf }}"}},
         {"name": "Fail with it", "ansible.builtin.fail": {"msg": "{{ x_conf }}"}},
     ],
+    "said": [{"name": "Say", "ansible.builtin.debug": {"msg": "{{ x_conf | to_json }}"}, "run_once": True}],
+    "once": [
+        {"name": "Do", "ansible.builtin.command": "true"},
+        {"name": "Wait", "ansible.builtin.fail": {"msg": "not finished"}, "when": "not ansible_check_mode"},
+    ],
+    "once_slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
     "refuses": [{"name": "Check", "ansible.builtin.assert": {"that": "false", "fail_msg": "This cannot be meant."}}],
     "slow": [{"name": "Sleep", "ansible.builtin.command": "sleep 60"}],
-    "careful": [{"name": "Need it", "ansible.builtin.assert": {"that": "ansible_check_mode or x_confirmed"}}],
+    "careful": [
+        {"name": "Need it", "ansible.builtin.assert": {"that": "ansible_check_mode or x_confirmed"}},
+        {"name": "Plan", "digest_of": {}},
+        {"name": "Tell", "ansible.builtin.debug": {"msg": "expected {{ x_expected | default('nothing') }}"}},
+    ],
     "seen": [{"name": "Look", "ansible.builtin.debug": {"msg": "all is quiet"}, "run_once": True}],
 }  # fmt: skip
 
@@ -136,6 +153,8 @@ def place(tmp_path: Path) -> Place:
     for name, tasks in TASKS.items():
         play = {"name": "Test", "hosts": "all", "gather_facts": False, "tasks": tasks}
         (tmp_path / f"playbooks/{name}.yml").write_text(yaml.safe_dump([play]))
+    (tmp_path / "playbooks/library").mkdir()
+    (tmp_path / "playbooks/library/digest_of.py").write_text(DIGEST_OF)
     return Place(tmp_path)
 
 
@@ -189,6 +208,48 @@ def test_a_run_is_resumed_on_the_hosts_that_failed(place: Place) -> None:
     assert json.loads(place.run("runs", "--json").stdout)[0]["limit"] == "two"
     assert "FAILED  two: Fail on two: no luck" in place.run("runs", "show", "last").stdout
     assert "TASK [Fail on two]" in place.run("runs", "show", "last", "--log").stdout
+
+
+def test_braces_of_a_conf_are_no_template(place: Place) -> None:
+    conf = {"a": "{{ 6 * 7 }}", "b": ["{% if true %}x{% endif %}"], "c": {"{{ 1 + 1 }}": "{# gone #}"}}
+    done = place.run("said", "--conf", json.dumps(conf))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == conf
+
+
+def test_a_lost_session_stops_ansible_and_leaves_nothing_behind(place: Place) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        place.argv("slow"), env=place.variables, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        while "Sleep" not in shown:
+            shown += os.read(ours, 4096).decode(errors="replace")
+        os.close(ours)
+        for _ in range(2):  # one of the kernel, one of the shell
+            process.send_signal(signal.SIGHUP)
+    assert process.returncode == 130
+    assert place.record()["outcome"] == "interrupted"
+    assert list((place.folder / "tmp").glob("airflow-ops-*")) == []
+
+
+def test_what_would_be_done_twice_is_not_resumed(place: Place) -> None:
+    done = place.run("once")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "What to do: look first"
+    assert place.run("runs", "resume", "last").returncode == 5
+
+
+def test_nor_is_it_repeated_after_an_interruption(place: Place) -> None:
+    with subprocess.Popen(
+        place.argv("once_slow"), env=place.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        assert any("Sleep" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().splitlines()[-1] == "What to do: look first"
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize(
@@ -281,8 +342,15 @@ def test_a_preview_asks_nothing_and_is_recorded_as_one(place: Place) -> None:
 
 def test_a_careful_verb_asks_everywhere_and_tells_the_playbook(place: Place) -> None:
     assert place.run("careful").returncode == 5
-    assert place.run("careful", "--yes").returncode == 0
-    assert place.typed("y", "careful")[0] == 0
+    done = place.run("careful", "--yes")
+    assert done.returncode == 0
+    assert "expected nothing" in done.stdout
+
+
+def test_a_yes_is_meant_for_what_was_shown(place: Place) -> None:
+    code, shown = place.typed("y", "careful")
+    assert code == 0
+    assert "expected 0123abcd" in shown
 
 
 def test_a_state_folder_that_cannot_be_written_stops_the_run_first(place: Place) -> None:
