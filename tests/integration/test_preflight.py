@@ -106,9 +106,9 @@ BAD: dict[str, tuple[tuple[str, str, str] | None, dict[str, Any], str]] = {
     "two schedulers": (
         (TOPOLOGY, "airflow_scheduler:\n  hosts: {mn01d: {}}", "airflow_scheduler:\n  hosts: {mn01d: {}, dn01d: {}}"),
         {},
-        "Group airflow_scheduler of dev holds 2 hosts (mn01d, dn01d) and airflow_active_scheduler is '', but one must be "
-        "active and the others standbys, because Airflow takes no row locks on MariaDB and two schedulers queue the same "
-        f"task twice: name it in {VARS}/airflow.yml.",
+        "Group airflow_scheduler of dev holds 2 hosts (mn01d, dn01d) and airflow_active_scheduler is '', but one must "
+        "be active and the others standbys, because Airflow takes no row locks on MariaDB and two schedulers queue the "
+        f"same task twice: name it in {VARS}/airflow.yml.",
     ),
     "worker outside the environment": (
         (TOPOLOGY, "datanodes:\n  hosts: {dn01d: {}}", "datanodes:\n  hosts: {dn01d: {}, dn02d: {}}"),
