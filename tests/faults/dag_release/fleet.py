@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab import cgroup, disk, network, process_tree
@@ -17,8 +18,10 @@ from lab.cluster import cut_power
 from lab.host import disk_of
 from lab.plain_cluster import HOME, PlainCluster, environment
 from lab.settings import REPOSITORY
+from tests.faults.dag_release import source
 
 PROGRESS = "dag_release: "
+TRIES = 5
 POLL = 0.0005  # seconds; between two moments of a switch is not much more
 
 
@@ -52,13 +55,16 @@ class Delivery:
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """Hold the controller's side."""
-        for pid in process_tree.family(self.process.pid):
-            os.kill(pid, signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
         try:
             yield
         finally:
-            for pid in process_tree.family(self.process.pid):
-                os.kill(pid, signal.SIGCONT)
+            self._send(signal.SIGCONT)
+
+    def _send(self, number: int) -> None:
+        for pid in process_tree.family(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(pid, number)
 
     def kill(self) -> None:
         """End the controller's side at once: the playbook, its workers, their ssh."""
@@ -96,6 +102,10 @@ class Fleet:
 
     def live(self) -> dict[str, str | None]:
         return {host: self.live_on(host) for host in self.hosts}
+
+    def have_switched(self, hosts: Iterable[str], before: Mapping[str, str | None]) -> bool:
+        """Say whether on all these hosts something else is live than before."""
+        return all(self.live_on(host) != before[host] for host in hosts)
 
     def release_on(self, host: str) -> str:
         """Return what the live tree of a host says it is."""
@@ -151,6 +161,26 @@ class Fleet:
             yield
         finally:
             cgroup.freeze(self.cluster.settings.name, host, False)
+
+    @contextlib.contextmanager
+    def half_switched(self) -> Iterator[tuple[Delivery, dict[str, str | None]]]:
+        """Hold the scheduler in a switch that all workers have done already; yield the run and what was live before.
+
+        The moment is short; one that was missed is tried again.
+        """
+        scheduler, workers = self.cluster.scheduler, self.cluster.workers
+        for _ in range(TRIES):
+            before = self.live()
+            run = self.start()
+            run.until("activate")
+            with self.frozen(scheduler):
+                wait_for(partial(self.have_switched, workers, before), 30, "all workers switch")
+                if self.live_on(scheduler) == before[scheduler]:
+                    yield run, before
+                    return
+            run.end()
+            source.renew(self.tree)
+        raise AssertionError("each fault came too late to prove anything")
 
 
 def wait_for(true: Callable[[], object], seconds: float, what: str) -> None:

@@ -41,12 +41,7 @@ def test_only_the_process_that_the_admin_sees_is_killed(fleet: Fleet) -> None:
 
 def test_killed_after_some_hosts_have_switched(fleet: Fleet) -> None:
     """The scheduler hangs in that moment, so that the run cannot come to its end."""
-    before = fleet.live()
-    run = fleet.start()
-    run.until("activate")
-    workers = fleet.cluster.workers
-    wait_for(lambda: any(fleet.live_on(host) != before[host] for host in workers), 30, "the first worker switches")
-    with fleet.frozen(fleet.cluster.scheduler):
+    with fleet.half_switched() as (run, before):
         run.kill()
     wait_for(lambda: fleet.live() == before, SETTLED, "every host is back")
     fleet.deliver_well()
