@@ -172,5 +172,4 @@ def test_both_ways_end_in_the_same_state(sides: Sides, tree: Path, tmp_path: Pat
         sides.seed(20)
         left.append(Day(sides, own, tmp_path / "state", by_ops).work())
     assert left[0] == left[1]
-    assert len(set(left[0]["dags"].values())) == 1
     assert left[0]["tasks"] == [("load", "success", WORKER), ("report", "success", WORKER)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_ops.dag_release.agent.place import releases_before
 from airflow_ops.dag_release.tree import Delta, release_id
 
 Seen = Mapping[str, Mapping[str, Any]]  # what look said, by host
@@ -168,12 +169,12 @@ def rollback_target(releases: Seen, wanted: str) -> tuple[dict[str, str], list[s
     """Return the release to go back to by host, and why that cannot be done.
 
     :param releases: what the hosts said of their releases.
-    :param wanted: an id; empty means the one before the live one.
+    :param wanted: an id; empty means the one before the live one that holds another tree.
     """
     target, why = {}, []
     for name, result in sorted(releases.items()):
         have = [release["id"] for release in result["releases"]]
-        older = [release for release in have if result["live"] and release < result["live"]]
+        older = releases_before(result["live"], have)
         if wanted and wanted not in have:
             why.append(f"{name} has no release {wanted} (it has {some(have) or 'none'})")
         elif not wanted and not older:

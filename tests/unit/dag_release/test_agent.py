@@ -264,6 +264,11 @@ def test_prune_never_takes_the_live_release_the_one_before_or_a_young_one(
     assert len(left) >= min(keep, len(have))
 
 
+def test_prune_keeps_where_a_rollback_leads_also_when_the_live_tree_was_delivered_twice() -> None:
+    have = [f"2026010{day}T000000Z-{tree * 12}" for day, tree in enumerate("abcc", start=1)]
+    assert live.releases_to_remove(have, have[-1], keep=1, young="9") == [have[0]]
+
+
 def test_pruning_leaves_adopted_folders_and_kept_files(place: Place) -> None:
     write(place.dags, {"own.py": "own"})
     delivered(place, OLD, {"a.py": "1"})

@@ -173,6 +173,7 @@ def has(live: str | None, *ids: str, adopted: tuple[str, ...] = ()) -> dict[str,
 
 
 C = "20260103T000000Z-cccccccccccc"
+B_AGAIN = f"20260104T000000Z-{B[-12:]}"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,7 @@ C = "20260103T000000Z-cccccccccccc"
     [
         pytest.param({"x": has(B, A, B), "y": has(B, A, B)}, "", {"x": A, "y": A}, "", id="the one before"),
         pytest.param({"x": has(B, A, B, C)}, "", {"x": A}, "", id="after a rollback, further back"),
+        pytest.param({"x": has(B_AGAIN, A, B, B_AGAIN)}, "", {"x": A}, "", id="delivered once more, as before"),
         pytest.param({"x": has(A, A, B)}, B, {"x": B}, "", id="forward, named"),
         pytest.param({"x": has(B, A, B), "y": has(B, B)}, "", None, f"y has no release before {B}", id="one lacks it"),
         pytest.param({"x": has(B, A, B), "y": has(B, B)}, A, None, f"y has no release {A} (it has {B})", id="named"),

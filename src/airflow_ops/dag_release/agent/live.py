@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_ops.dag_release.agent.look import state
-from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids
+from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids, releases_before
 from airflow_ops.dag_release.agent.tree import digest, scan
 
 RENAME_EXCHANGE = 2
@@ -126,7 +126,7 @@ def releases_to_remove(oldest_first: list[str], live: str | None, keep: int, you
     :param young: time as an id begins with it; a release from then on is too young to be deleted.
     """
     others = [name for name in oldest_first if name != live]
-    older = [name for name in others if live and name < live]
+    older = releases_before(live, others)
     protected = {*others[-1:], *older[-1:]}
     old = others[: max(len(others) - max(keep - 1, 1), 0)]
     return [name for name in old if name not in protected and name < young]

@@ -130,6 +130,11 @@ def release_ids(place: Place) -> list[str]:
     return sorted(name for name in names if ID.fullmatch(name))
 
 
+def releases_before(live: str | None, oldest_first: Iterable[str]) -> list[str]:
+    """Return the releases before the live one with another tree, as the end of an id says: rollbacks lead there."""
+    return [name for name in oldest_first if live and name < live and name[-12:] != live[-12:]]
+
+
 def select(entries: Iterable[Entry], names: Iterable[str]) -> list[Entry]:
     """Return the entries whose path is one of `names`."""
     wanted = set(names)
