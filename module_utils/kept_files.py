@@ -13,8 +13,8 @@ def write_kept(folder: Path, suffix: str, text: str) -> Path:
     :raises OSError: when it can't be written; nothing is left of it then.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    now = time.time()
-    stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    seconds, rest = divmod(time.time_ns(), 10**9)  # to the nanosecond: no two files get one name
+    stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest:09d}Z"
     path = folder / f"{stamp}{suffix}"
     temporary = folder / f".{path.name}"
     try:
