@@ -31,14 +31,14 @@ _value:
 
 from collections.abc import Callable, Mapping, Sequence
 
+from airflow_ops.columns import columns
+
 COLUMNS = ("dag", "run", "task", "state")
 
 
 def table(instances: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the instances as lines below a header."""
-    rows = [tuple(name.upper() for name in COLUMNS), *(tuple(each[name] for name in COLUMNS) for each in instances)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return columns([[name.upper() for name in COLUMNS], *([each[name] for name in COLUMNS] for each in instances)])
 
 
 class FilterModule:

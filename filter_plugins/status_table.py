@@ -33,8 +33,10 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from airflow_ops.columns import columns
 
 HEADER = ("HOST", "SERVICE", "STATE", "VERSION", "RELEASE")
 
@@ -87,13 +89,6 @@ def release_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [f"the DAG releases differ ({named}), deploy_dags.yml levels them"]
 
 
-def as_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as text with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def flat(lists: Iterable[list[Any]]) -> list[Any]:
     """Join lists."""
     return [item for items in lists for item in items]
@@ -102,7 +97,7 @@ def flat(lists: Iterable[list[Any]]) -> list[Any]:
 def status_table(results: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
     """Return the table of all hosts and what is wrong."""
     return {
-        "text": as_table([HEADER, *flat(host_rows(host, result) for host, result in results.items())]),
+        "text": "\n".join(columns([HEADER, *flat(host_rows(host, result) for host, result in results.items())])),
         "problems": [
             *flat(host_problems(host, result) for host, result in results.items()),
             *release_problems(results),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from airflow_ops.columns import columns
 from lab import cgroup, cluster, disk, host, image, machine, network, settings, state, tree
 from lab.errors import LabError
 from lab.hosts import DEFAULT_HOSTS, choose, find
@@ -85,14 +85,7 @@ def list_hosts() -> None:
             layer = record.hosts[one.name].layer or "-"
             name, address = one.name, one.address(lab.network)
             rows.append((name, address, host.state(lab, name), str(pid or "-"), since, layer))
-    _say(columns(rows))
-
-
-def columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows as text, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in padded)
+    _say("\n".join(columns(rows)))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from airflow_ops.columns import columns
+
 Seen = Mapping[str, Any]
 Compared = Callable[[Mapping[str, str], Mapping[str, str], str], Iterator[str]]
 SEVERITIES = ("ok", "warning", "error")
@@ -164,23 +166,18 @@ def matrix(rows: Mapping[str, Mapping[str, Cell]]) -> list[str]:
     """Return hosts by checks as lines with aligned columns; an error is marked by !!, a warning by !."""
     checks = [name for name in CHECKS if name != "host"]
     header = ["HOST", *(CHECKS[name].upper() for name in checks)]
-    full = {host: [host, *(shown(cells[name]) for name in checks)] for host, cells in rows.items()}
-    widths = [max(map(len, column)) for column in zip(header, *full.values(), strict=True)]
-    lines = {host: aligned(row, widths) for host, row in full.items()}
-    down = {
-        host: aligned([host, shown(cells["host"])], widths[:2]) for host, cells in rows.items() if cells["host"].details
-    }
-    return [aligned(header, widths), *{**lines, **down}.values()]
+    full = [
+        [host, shown(cells["host"]), *[""] * (len(checks) - 1)]
+        if cells["host"].details
+        else [host, *(shown(cells[name]) for name in checks)]
+        for host, cells in rows.items()
+    ]
+    return columns([header, *full])
 
 
 def shown(cell: Cell) -> str:
     """Return a cell as text."""
     return {"error": "!! ", "warning": "! "}.get(cell.severity, "") + cell.summary
-
-
-def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Return a row with its columns at their places."""
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def differences(rows: Mapping[str, Mapping[str, Cell]]) -> Iterator[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airflow_ops.columns import columns
+
 if TYPE_CHECKING:
     from airflow_ops.cli.library import Order
     from airflow_ops.cli.records import Record, Records
@@ -107,8 +109,7 @@ def table(records: list[Record]) -> list[str]:
         )
         for record in records
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return columns(rows)
 
 
 def details(record: Record) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from airflow_ops.columns import columns
 from airflow_ops.connection_sync.model import PROTECTED, Change, Note, Plan
 from airflow_ops.connection_sync.secret import Facet, Veil, facets
 
@@ -56,7 +57,7 @@ def table(made: Plan) -> str:
     rows += [_note_row("refuse", note) for note in made.refused]
     kept = [note for note in made.unchanged if note.reason != "the same"]
     rows += [_note_row("keep", note) for note in kept]
-    return _aligned([HEADER, *rows]) if rows else ""
+    return "\n".join(columns([HEADER, *rows])) if rows else ""
 
 
 def _change_rows(change: Change, hide: Veil) -> Iterator[Line]:
@@ -82,14 +83,6 @@ def _note_row(action: str, note: Note) -> Line:
 def printable(name: str) -> str:
     """Return a name on one line, whatever it holds."""
     return Veil(()).show(name)
-
-
-def _aligned(rows: Sequence[Line]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER) - 1)]
-    lines = (
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def report(made: Plan) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from airflow_ops.columns import columns
 from airflow_ops.dag_release import judge
 from airflow_ops.dag_release.agent.tree import Entry
 from airflow_ops.dag_release.fleet import Fleet
@@ -110,18 +111,12 @@ def list_releases(target: Target) -> tuple[list[str], list[str]]:
     live = {name: result["live"] for name, result in found.results.items()}
     if len(set(live.values())) > 1:
         notes.append(f"The hosts differ: {', '.join(f'{name} {one}' for name, one in sorted(live.items()))}.")
-    return as_table(rows), notes
+    return columns(rows), notes
 
 
 def quarantined(found: judge.Seen) -> list[str]:
     """Return the hosts whose worker is kept stopped until it has caught up."""
     return [name for name, result in found.items() if result["quarantined"]]
-
-
-def as_table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def host_rows(name: str, result: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -30,7 +30,3 @@ def test_refusals(
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
     assert errors[0].startswith(f"lab: {said}")
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    assert cli.columns([("host", "state"), ("mn01p", "cut, full")]) == "host   state\nmn01p  cut, full"
