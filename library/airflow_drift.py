@@ -30,32 +30,7 @@ options:
     type: list
     elements: str
     required: true
-  dags_folder:
-    description: The dags folder.
-    type: path
-    required: true
-  log_folder:
-    description: The folder of the logs.
-    type: path
-    required: true
-  group:
-    description: The group of Airflow.
-    type: str
-    required: true
-  log_owners:
-    description: Other accounts that may own logs.
-    type: list
-    elements: str
-    default: []
-  file_mode:
-    description: Mode of the DAGs' files, as octal digits.
-    type: str
-    required: true
-  folder_mode:
-    description: Mode of the DAGs' folders, as octal digits.
-    type: str
-    required: true
-extends_documentation_fragment: [airflow_inside]
+extends_documentation_fragment: [airflow_inside, ownership]
 attributes:
   check_mode: {support: full, description: Nothing is ever changed.}
 author: Airflow operations
@@ -94,22 +69,18 @@ from ansible.module_utils.airflow_inside import drift_look as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, read_environment, run_inside
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.dag_tree import Entry, digest, scan
+from ansible.module_utils.ownership import ARGUMENTS as OWNERSHIP
 from ansible.module_utils.ownership import areas, printable, shown
 
 UNIT_FOLDER = Path("/etc/systemd/system")
 SHOWN = 20  # of a long list
 SPEC: dict[str, Any] = {
     **ARGUMENTS,
+    **OWNERSHIP,
     "key": {"type": "str", "required": True, "no_log": True},
     "host": {"type": "str", "required": True},
     "queues": {"type": "list", "elements": "str", "required": True},
     "accounts": {"type": "list", "elements": "str", "required": True},
-    "dags_folder": {"type": "path", "required": True},
-    "log_folder": {"type": "path", "required": True},
-    "group": {"type": "str", "required": True},
-    "log_owners": {"type": "list", "elements": "str", "default": []},
-    "file_mode": {"type": "str", "required": True},
-    "folder_mode": {"type": "str", "required": True},
 }
 
 

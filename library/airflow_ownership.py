@@ -18,35 +18,11 @@ options:
     type: list
     elements: path
     default: []
-  dags_folder:
-    description: The dags folder, a link to the live release or a plain folder.
-    type: path
-    required: true
-  log_folder:
-    description: The folder of the logs.
-    type: path
-    required: true
   owner:
     description: The account of Airflow.
     type: str
     required: true
-  group:
-    description: The group of Airflow.
-    type: str
-    required: true
-  log_owners:
-    description: Other accounts that may own logs; one that does not exist counts for nothing.
-    type: list
-    elements: str
-    default: []
-  file_mode:
-    description: Mode of the DAGs' files, as octal digits.
-    type: str
-    required: true
-  folder_mode:
-    description: Mode of the DAGs' folders, as octal digits.
-    type: str
-    required: true
+extends_documentation_fragment: [ownership]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -89,19 +65,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ownership import Area, Change, areas, below_release, printable, shown
+from ansible.module_utils.ownership import ARGUMENTS, Area, Change, areas, below_release, printable, shown
 
 SHOWN = 20  # lines
 COMPARED = 2000  # files of a diff
 SPEC: dict[str, Any] = {
+    **ARGUMENTS,
     "paths": {"type": "list", "elements": "path", "default": []},
-    "dags_folder": {"type": "path", "required": True},
-    "log_folder": {"type": "path", "required": True},
     "owner": {"type": "str", "required": True},
-    "group": {"type": "str", "required": True},
-    "log_owners": {"type": "list", "elements": "str", "default": []},
-    "file_mode": {"type": "str", "required": True},
-    "folder_mode": {"type": "str", "required": True},
 }
 
 

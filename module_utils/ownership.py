@@ -17,6 +17,15 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+# The options of every module that works by these rules.
+ARGUMENTS: dict[str, Any] = {
+    "dags_folder": {"type": "path", "required": True},
+    "log_folder": {"type": "path", "required": True},
+    "group": {"type": "str", "required": True},
+    "log_owners": {"type": "list", "elements": "str", "default": []},
+    "file_mode": {"type": "str", "required": True},
+    "folder_mode": {"type": "str", "required": True},
+}
 RUNTIME = "__pycache__"  # Python makes it and its files as the umask of the process says
 LOG_MODES = (0o640, 0o2750)  # at least; Airflow makes its own 0644 and 2755, and more for tasks with run_as_user
 
