@@ -57,6 +57,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 SCRIPT = "serviceCheckAndRun.sh"
 MARK = "# The watchdog of the Airflow scheduler, written by Ansible."
+NONE = "no crontab for"  # as crontab says it, in English, when there is none
 SYSTEM_FILES = ("/etc/crontab", "/etc/cron.d")
 ENCODING = "latin-1"  # whatever bytes a file of the system holds, they stay
 
@@ -109,8 +110,10 @@ class Crontabs:
         """Return the crontab of an account, empty when there is none."""
         if not (self._program and has_account(user)):
             return ""
-        code, text, _ = self._module.run_command([self._program, "-l", "-u", user])
-        return str(text) if code == 0 else ""
+        code, text, said = self._module.run_command([self._program, "-l", "-u", user], environ_update={"LC_ALL": "C"})
+        if code and NONE not in said:  # what cannot be read would be lost in writing
+            self._module.fail_json(msg=f"The crontab of {user} cannot be read: {said.strip() or f'exit code {code}'}.")
+        return "" if code else str(text)
 
     def write(self, user: str, text: str) -> None:
         """Replace the crontab of an account."""

@@ -1,5 +1,6 @@
 """Exactly one entry in the crontab, whatever was there."""
 
+import getpass
 import json
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def test_a_plan_has_one_entry_keeps_the_rest_and_is_stable(lines: list[str]) -> 
     rest = [line for line in lines if line != MARK and not is_watchdog(line)]
     assert [line for line in after.splitlines() if line != MARK and not is_watchdog(line)] == rest
     assert planned(after, COMMAND) == after
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"), [("no crontab for root", False), ("crontabs/root: Input/output error", True)]
+)
+def test_a_crontab_that_cannot_be_read_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: str, refused: bool
+) -> None:
+    program = tmp_path / "crontab"
+    program.write_text(f"#!/bin/sh\n[ \"$1\" = -l ] && {{ echo '{said}' >&2; exit 1; }}\ncat >{tmp_path}/written\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(watchdog_crontab, "SYSTEM_FILES", ())
+    arguments = {"user": getpass.getuser(), "command": COMMAND}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        watchdog_crontab.main()
+    answer = json.loads(capsys.readouterr().out)
+    assert answer.get("failed", False) == refused
+    assert (tmp_path / "written").exists() == (not refused)
+    assert not refused or "Input/output error" in answer["msg"]
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["preview", "run"])
