@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from airflow_watchdog import airflow_cfg, check, look, people, queries, send, store, tell
 from airflow_watchdog.config import Config, ConfigError, load
-from airflow_watchdog.decide import Policy, Probe, State, judge
+from airflow_watchdog.decide import Decision, Policy, Probe, State, judge
 from airflow_watchdog.evidence import prune, redacted
 
 PROGRAM = Path(__file__).parents[3] / "roles/watchdog/files/program"
@@ -490,6 +490,19 @@ def test_a_scheduler_whose_looks_take_too_long_is_restarted_by_the_check_after(
     assert not (tmp_path / "restarted").exists()
     assert check.check(settings) == 0
     assert (tmp_path / "restarted").exists()
+
+
+def test_a_check_that_acts_for_too_long_ends_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_config: Config, _decision: Decision) -> str:
+        raise check.OverTime
+
+    monkeypatch.setattr(look, "look", lambda _config, deep: Probe("failed", database="up"))
+    monkeypatch.setattr(check, "restart", hang)
+    assert check.check(config(tmp_path, policy=Policy(strikes=1))) == 1
+    state = json.loads((tmp_path / "state.json").read_text())["state"]
+    assert state["total"] == 1  # it counts: nobody knows how far it came
 
 
 def sent(monkeypatch: pytest.MonkeyPatch, problem: str) -> list[str]:

@@ -31,6 +31,9 @@ def check(config: Config) -> int:
         try:
             _limit(config.time_limit)
             code = watch(config)
+        except OverTime:  # not while it looked, which `decided` answers, but while it acted
+            tell.journal("trouble", "a check was ended because it took too long to act", config.unit)
+            code = 1
         finally:
             _limit(0)
     deliver(config)  # after the lock is gone
@@ -58,6 +61,7 @@ def watch(config: Config) -> int:
     before = store.read(path) or {}
     state = store.state_of(before)
     decision, probe, asked = decided(config, state, before.get("progress_at"))
+    _limit(config.restart_timeout + 60)  # the looks have had theirs, what was decided gets its own
     record = {
         "at": time.time(),
         "unit": probe.unit,
@@ -71,7 +75,6 @@ def watch(config: Config) -> int:
     store.write(path, json.dumps(record))
     folder = ""
     if decision.action == "restart":
-        _limit(config.restart_timeout + 60)
         folder = restart(config, decision)
     announce(config, before, record, decision, folder)
     return int(decision.verdict in ("over time", "nothing seen"))

@@ -1,4 +1,4 @@
-"""The command line: check and deliver for cron; status, pause, resume and heartbeats for people and playbooks."""
+"""The command line: check and deliver for cron; status, pause and resume for people and playbooks."""
 
 from __future__ import annotations
 

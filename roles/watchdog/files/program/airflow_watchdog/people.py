@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any
 
-from airflow_watchdog import look, store
+from airflow_watchdog import store
 from airflow_watchdog.config import Config
 
 HOURS = 24
@@ -20,9 +20,7 @@ MAX_MINUTES = 7 * 24 * 60
 def main(config: Config, arguments: list[str]) -> int:
     """Run a command of a person."""
     chosen = parser().parse_args(arguments)
-    return {"status": status, "pause": pause, "resume": resume, "heartbeats": heartbeats}[chosen.command](
-        config, chosen
-    )
+    return {"status": status, "pause": pause, "resume": resume}[chosen.command](config, chosen)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
     held.add_argument("--owner", default=caller(), help="who (default: you)")
     freed = commands.add_parser("resume", help="end the pauses")
     freed.add_argument("--owner", help="only those of this owner")
-    commands.add_parser("heartbeats", help="the heartbeat of each scheduler in the metadata database, as JSON")
     return top
 
 
@@ -85,13 +82,6 @@ def resume(config: Config, chosen: argparse.Namespace) -> int:
 def locked(descriptor: int) -> None:
     """Wait until nobody else holds a lock."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def heartbeats(config: Config, _chosen: argparse.Namespace) -> int:
-    """Print what the database knows of all schedulers."""
-    answer = look.ask_database(config)
-    print(json.dumps({"database": answer.get("database", "unknown"), "heartbeats": answer.get("heartbeats", {})}))
-    return 0
 
 
 def status(config: Config, chosen: argparse.Namespace) -> int:
