@@ -24,7 +24,7 @@ VALUES = {
     "airflow_home": "/airflow",
     "airflow_user": "airflow",
     "airflow_environment_file": "/airflow.env",
-    "airflow_worker_queues": [],
+    "airflow_queues": ["default"],
     "__airflow_services_state": {"services": {"worker": {"state": "active"}}},
 }
 
