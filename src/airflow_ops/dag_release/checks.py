@@ -126,6 +126,13 @@ def collisions(names: Iterable[str]) -> list[str]:
     ]
 
 
+def files_as_folders(names: Iterable[str]) -> list[str]:
+    """Return names that are a file and, for another file, a folder."""
+    have = set(names)
+    folders = {str(parent) for name in have for parent in Path(name).parents}
+    return [f"{name} is a file and a folder" for name in sorted(have & folders)]
+
+
 def unreadable(file_mode: int, folder_mode: int) -> list[str]:
     """Return why modes do not serve: the account and the group, in which tasks run as other users are, must read."""
     wanted = {"dag_release_file_mode": (file_mode, 0o440), "dag_release_folder_mode": (folder_mode, 0o750)}

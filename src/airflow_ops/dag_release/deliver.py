@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Any
 
 from airflow_ops.dag_release import checks, inside_program, judge, tree
 from airflow_ops.dag_release import source as sources
-from airflow_ops.dag_release.agent.tree import Entry, digest, scan
-from airflow_ops.dag_release.fleet import Fleet, Host, HostFailed, Outcome, Unreachable, on_all, pull, push
+from airflow_ops.dag_release.agent.tree import Entry, digest
+from airflow_ops.dag_release.fleet import Fleet, Host, Outcome, on_all, push
 from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, id_time, who
 from airflow_ops.dag_release.switch import NOTHING, Run
 
@@ -32,8 +33,8 @@ def deliver(target: Target, order: Order, check_only: bool, say: Callable[[str],
     ):
         fleet.open([target.scheduler, *target.hosts])  # they connect while the tree is read, and are asked nothing yet
         wanted = checked(source, target, say)
-        delivery = _Delivery(Run(target, fleet, say), replace(order, source=source), origin, Path(folder))
-        return delivery.run(wanted, check_only)
+        delivery = _Delivery(Run(target, fleet, say), replace(order, source=source), origin, wanted, Path(folder))
+        return delivery.run(check_only)
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,34 @@ class Files:
     paths: Mapping[str, Path]
     stamps: Mapping[str, str]
 
-    def copy(self, folder: Path, target: Target) -> list[Entry]:
-        """Copy the files to a folder and return its entries; what cannot be read, or was written to, is a refusal."""
-        try:
-            entries = tree.build(self.paths, folder, target.file_mode, target.folder_mode)
-            now = tree.stamps(self.paths)
-        except OSError as error:
-            reason = f"{error.filename} cannot be read or copied ({error.strerror})"
-            raise ReleaseError(f"{reason}; {NOTHING}, repeat the command when it can.") from error
+    def entries(self) -> list[Entry]:
+        """Return the entries of the files; what cannot be read, or was written to, is a refusal."""
+        with unread():
+            entries = tree.entries(self.paths)
+            self.unchanged()
+        return entries
+
+    def copy(self, names: Iterable[str], folder: Path, target: Target) -> None:
+        """Copy some of the files to a folder, from which they travel; refuse as `entries` does."""
+        with unread():
+            tree.copy({name: self.paths[name] for name in names}, folder, target.file_mode, target.folder_mode)
+            self.unchanged()
+
+    def unchanged(self) -> None:
+        """Refuse files that are not as this run first saw them."""
+        now = tree.stamps(self.paths)
         if torn := [name for name, stamp in self.stamps.items() if stamp != now[name]]:
             raise ReleaseError(f"{judge.some(torn)} changed while the run read it; {NOTHING}, repeat it.")
-        return entries
+
+
+@contextmanager
+def unread() -> Iterator[None]:
+    """Refuse what the system cannot read or copy."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.filename} cannot be read or copied ({error.strerror})"
+        raise ReleaseError(f"{reason}; {NOTHING}, repeat the command when it can.") from error
 
 
 def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files:
@@ -91,11 +109,10 @@ def _inside(name: str) -> bool:
 class _Delivery:
     """The state of one delivery: the tree and what the hosts said."""
 
-    def __init__(self, run: Run, order: Order, origin: dict[str, Any], folder: Path) -> None:
+    def __init__(self, run: Run, order: Order, origin: dict[str, Any], files: Files, folder: Path) -> None:
         self.switch, self.source, self.origin = run, order.source, origin
-        self.parse, self.keep = order.parse, order.keep
-        self.copy = folder / "tree"
-        self.copy.mkdir()
+        self.parse, self.keep, self.files = order.parse, order.keep, files
+        self.copy = folder  # of the files that travel
         self.target, self.fleet, self.say = run.target, run.fleet, run.say
         self.now = datetime.now(timezone.utc)
         self.entries: list[Entry] = []
@@ -105,17 +122,17 @@ class _Delivery:
         self.live_dags: Mapping[str, Mapping[str, str]] | None = None
         self.dags: dict[str, dict[str, str]] | None = None  # not known before Airflow has loaded the tree
 
-    def run(self, files: Files, check_only: bool) -> Report:
+    def run(self, check_only: bool) -> Report:
         if not self.source.is_partial:
-            self.entries = files.copy(self.copy, self.target)
-            self.digest = digest(self.entries)
+            self.entries = self.files.entries()
         if not check_only:
             self.switch.take_lock(f"deliver {sources.name_of(self.source)}")
         seen = self.switch.look(check_only)
         notes = judge.edit_notes(seen, [*self.source.files, *self.source.remove])
         notes += [] if check_only else self.switch.quarantine(seen)
         if self.source.is_partial:
-            self.fetch_base(seen, files)
+            self.entries = self.on_top_of_live(seen)
+        self.digest = digest(self.entries)
         self.release = judge.pick_id(seen, self.digest, self.now, self.keep.unmanaged)
         todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
         report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
@@ -136,7 +153,6 @@ class _Delivery:
         report.lines += [f"? {path} ({name} alone has it)" for name, paths in loose.items() for path in paths]
         report.notes += judge.unmanaged_notes(loose, self.keep.unmanaged)
         report.notes += judge.late_imports(difference.removed)
-        tree.align_times(self.copy, self.live_files, self.entries)
         if check_only:
             self.preview(report)
             return
@@ -173,58 +189,59 @@ class _Delivery:
         self.live_dags = result["dags"] if result["live"] or result["by_hand"] else {}
         self.by_hand = bool(result["by_hand"])
 
-    def fetch_base(self, seen: judge.Seen, files: Files) -> None:
-        """Make the tree of a release that is the live one with some files replaced or removed."""
+    def on_top_of_live(self, seen: judge.Seen) -> list[Entry]:
+        """Return the files of a release that is the live one with some files replaced or removed."""
         base, why = judge.partial_base(seen, [*self.source.files, *self.source.remove])
         if why:
             raise ReleaseError(
                 f"Single files go on top of one live release, and the hosts differ: {'; '.join(why)}; "
                 f"{NOTHING}, deliver the whole tree first."
             )
-        host = self.switch.hosts[-1]
         self.read_live()
-        live = {entry.path for entry in self.live_files}
+        live = {entry.path: entry for entry in self.live_files}
         if absent := [name for name in self.source.remove if name not in live]:
             raise ReleaseError(f"{judge.some(absent)} is not part of {base}; {NOTHING}.")
-        demand(on_all([host], lambda one: pull(one, self.target.dags, self.copy, self.target.user)), NOTHING)
-        pulled = scan(self.copy)
-        if torn := tree.delta(self.live_files, [entry for entry in pulled if entry.path in live]):
-            names = judge.some([*torn.changed, *torn.added, *torn.removed])
-            raise ReleaseError(f"{names} changed on {host.name} while the run read it; {NOTHING}, repeat it.")
-        for entry in pulled:
-            if entry.path not in live or entry.path in self.source.remove:
-                tree.remove(self.copy, entry.path)
-        if linked := [name for name in files.paths if tree.is_below_link(self.copy, name)]:
+        if linked := [name for name in self.files.paths if tree.is_below_link(live, name)]:
             raise ReleaseError(f"{judge.some(linked)} lies below a link of {base}; {NOTHING}, name the file itself.")
-        self.entries = files.copy(self.copy, self.target)
-        if clash := checks.collisions([entry.path for entry in self.entries]):
+        merged = live | {entry.path: entry for entry in self.files.entries()}
+        paths = sorted(merged.keys() - {*self.source.remove})
+        if clash := checks.collisions(paths) + checks.files_as_folders(paths):
             raise ReleaseError(f"{'; '.join(clash)}; {NOTHING}.")
-        self.digest = digest(self.entries)
         self.origin = {**self.origin, "base": base, "files": self.source.files, "removed": self.source.remove}
+        return [merged[path] for path in paths]
 
-    def size(self) -> dict[str, int]:
-        """Return what the tree takes: bytes, in whole blocks, and inodes."""
-        sizes = [int(entry.stamp.split(":")[0]) for entry in self.entries]
+    def wanted(self) -> dict[str, Any]:
+        """Return what a host is told of the tree: its files, and what they take in bytes (whole blocks) and inodes."""
         lowest = {Path(folder) for folder in {entry.path.rpartition("/")[0] for entry in self.entries}}
         folders = {parent for folder in lowest for parent in [folder, *folder.parents]}
-        return {"size": sum((size + 4095) // 4096 * 4096 for size in sizes), "count": len(sizes) + len(folders)}
+        return {
+            "size": sum((entry.size + 4095) // 4096 * 4096 for entry in self.entries),
+            "count": len(self.entries) + len(folders),
+            "files": [[entry.path, entry.kind, entry.content] for entry in self.entries],
+        }
 
     def stage(self, hosts: list[Host]) -> None:
         """Bring the tree to the hosts and prove that each holds it; nothing is live yet."""
         self.say(f"stage {self.release} ({len(self.entries)} files) on {len(hosts)} hosts")
-        begun = self.fleet.ask(hosts, "begin", release_id=self.release, **self.size())
+        begun = self.fleet.ask(hosts, "begin", release_id=self.release, **self.wanted())
         demand(begun, STAGED)
-        demand(on_all(hosts, lambda host: self.send(host, begun.results[host.name], full=False)), STAGED)
+        demand(self.send(begun.results), STAGED)
         self.say(f"verify {self.release} on {len(hosts)} hosts")
-        torn = self.not_verified(hosts)
-        if torn:
-            demand(on_all(torn, lambda host: self.send(host, begun.results[host.name], full=True)), STAGED)
+        if torn := self.not_verified(hosts):
+            whole = {host.name: {**begun.results[host.name], "lacks": list(self.files.paths)} for host in torn}
+            demand(self.send(whole), STAGED)
             if still := [host.name for host in self.not_verified(torn)]:
                 raise ReleaseError(f"What {judge.some(still)} staged differs from what was sent, twice; {STAGED}.")
 
-    def send(self, host: Host, begun: Mapping[str, Any], full: bool) -> dict[str, Any]:
+    def send(self, begun: judge.Seen) -> Outcome:
+        """Bring to hosts the files that they lack."""
+        lacking = {name: result["lacks"] for name, result in begun.items() if result["lacks"]}
+        if gone := [name for names in lacking.values() for name in names if name not in self.files.paths]:
+            raise ReleaseError(f"{judge.some(gone)} changed on a host while the run read it; {NOTHING}, repeat it.")
+        self.files.copy({name for names in lacking.values() for name in names}, self.copy, self.target)
         owner = (self.target.user, self.target.group)
-        return push(host, self.copy, begun["staging"], None if full else begun["copy_from"], owner)
+        hosts = [host for host in self.switch.hosts if host.name in lacking]
+        return on_all(hosts, lambda host: push(host, self.copy, lacking[host.name], begun[host.name]["staging"], owner))
 
     def not_verified(self, hosts: list[Host]) -> list[Host]:
         """Return the hosts whose staged tree is not the one that was sent."""
@@ -305,13 +322,12 @@ class _Delivery:
         if not self.parse.wanted or not hosts:
             return
         host = hosts[0]
-        begun = self.fleet.ask([host], "preview", **self.size())
+        begun = self.fleet.ask([host], "preview", **self.wanted())
         demand(begun, NOTHING)
-        place = begun.results[host.name]
         try:
-            push(host, self.copy, place["staging"], place["copy_from"], (self.target.user, self.target.group))
-            parsed = self.parse_on([host], {host.name: place["staging"]})
-        except (HostFailed, Unreachable, ReleaseError) as error:
+            demand(self.send(begun.results), NOTHING)
+            parsed = self.parse_on([host], {host.name: begun.results[host.name]["staging"]})
+        except ReleaseError as error:
             report.notes.append(f"The dag_ids are not compared in this preview ({error})")
             return
         report.notes += self.judge_parse(parsed, report)

@@ -295,31 +295,17 @@ def as_root(host: Host, script: str) -> dict[str, Any]:
     return {"said": done.stdout.strip()}
 
 
-def push(host: Host, source: Path, target: str, copy_from: str | None, owner: tuple[str, str]) -> dict[str, Any]:
-    """Fill the folder `target` of a host with the tree `source`, as the account and group `owner`.
-
-    What `copy_from` has already is copied on the host; without it, every file travels. Files are copied and not linked:
-    somebody edits in place, and the edit must not reach an older release.
-    """
-    command = ["--perms", "--delete", f"--chown=:{owner[1]}"]
-    command += [f"--copy-dest={copy_from}"] if copy_from else ["--ignore-times"]
-    return _rsync(host, owner[0], [*command, f"{source}/", f"{_address(host)}:{target}/"])
-
-
-def pull(host: Host, source: str, target: Path, user: str) -> dict[str, Any]:
-    """Copy a folder of a host into the folder `target` of this machine."""
-    return _rsync(host, user, ["--perms", "--exclude=__pycache__", f"{_address(host)}:{source}/", f"{target}/"])
-
-
-def _address(host: Host) -> str:
-    return f"[{host.address}]" if ":" in host.address else host.address
-
-
-def _rsync(host: Host, user: str, arguments: list[str]) -> dict[str, Any]:
-    remote = f"cd / && {shlex.join(['sudo', '-n', '-u', user, 'rsync'])}"
-    command = ["rsync", "--recursive", "--links", "--times", "--omit-dir-times", f"--timeout={RSYNC_SILENCE}"]
-    command += [f"--rsync-path={remote}", "--rsh", shlex.join(host.ssh()), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+def push(host: Host, source: Path, names: Iterable[str], target: str, owner: tuple[str, str]) -> dict[str, Any]:
+    """Copy files of the tree `source` into the folder `target` of a host, as the account and group `owner`."""
+    address = f"[{host.address}]" if ":" in host.address else host.address
+    remote = f"cd / && {shlex.join(['sudo', '-n', '-u', owner[0], 'rsync'])}"
+    command = ["rsync", "--links", "--times", "--omit-dir-times", "--ignore-times", "--perms", f"--chown=:{owner[1]}"]
+    command += [f"--timeout={RSYNC_SILENCE}", f"--rsync-path={remote}", "--rsh", shlex.join(host.ssh())]
+    command += ["--files-from=-", "--from0", f"{source}/", f"{address}:{target}/"]
+    listed = "".join(f"./{name}\0" for name in names)  # a bare name may begin as a comment does
+    done = subprocess.run(
+        command, input=listed, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode == UNREACHABLE:
         raise Unreachable(last_line(done.stderr))
     if done.returncode:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from airflow_ops.dag_release.agent.tree import Entry, scan, stamp_of
+from airflow_ops.dag_release.agent.tree import Entry, entry_of, kind_of, mode_of, stamp_of
 from airflow_ops.dag_release.plan import Source, id_time
 
 # Files and folders that are never part of a release: what Python, editors and version control write.
@@ -92,76 +91,39 @@ def stamps(files: Mapping[str, Path]) -> dict[str, str]:
     return {name: stamp_of(path.lstat()) if os.path.lexists(path) else "" for name, path in files.items()}
 
 
-def program_mode(file_mode: int) -> int:
-    """Return the mode of a program: who may read it may run it."""
-    return file_mode | (file_mode & 0o444) >> 2
+def entries(files: Mapping[str, Path]) -> list[Entry]:
+    """Return the entries of files by their path in the release, sorted by it; each is read."""
+    return [entry_of(name, str(path), path.lstat()) for name, path in sorted(files.items())]
 
 
-def build(files: Mapping[str, Path], target: Path, file_mode: int, folder_mode: int) -> list[Entry]:
-    """Copy files by their path in the release to the folder `target` with their final modes; return its entries.
+def copy(files: Mapping[str, Path], target: Path, file_mode: int, folder_mode: int) -> None:
+    """Copy files by their path in the release to the folder `target` with their final modes; what is there stays.
 
-    What was copied travels, so that a file that somebody changes meanwhile cannot tear the release.
+    What was copied travels, so that a file that somebody changes meanwhile cannot tear the release. Its time is that of
+    the copy: Airflow loads at once what is newer than its last look.
     """
     target.chmod(folder_mode)
     made = {str(target)}
     for name, origin in files.items():
-        copy = f"{target}/{name}"
-        _make_folders(copy, folder_mode, made)
-        if os.path.lexists(copy):
-            Path(copy).unlink()
-        shutil.copy2(origin, copy, follow_symlinks=False)
-    return set_modes(target, file_mode, folder_mode)
+        own = f"{target}/{name}"
+        if os.path.lexists(own):
+            continue
+        _make_folders(own, folder_mode, made)
+        shutil.copyfile(origin, own, follow_symlinks=False)
+        if (kind := kind_of(origin.lstat().st_mode)) != "link":
+            os.chmod(own, mode_of(kind, file_mode))  # noqa: PTH101
 
 
-def is_below_link(target: Path, name: str) -> bool:
+def is_below_link(live: Mapping[str, Entry], name: str) -> bool:
     """Say whether a path leads through a link of the tree, perhaps out of it."""
-    return any((target / parent).is_symlink() for parent in Path(name).parents)
-
-
-def remove(target: Path, name: str) -> None:
-    """Remove a file of a copy, and the folders that are empty without it."""
-    (target / name).unlink()
-    for folder in [target / parent for parent in Path(name).parents][:-1]:
-        if any(folder.iterdir()):
-            break
-        folder.rmdir()
-
-
-def set_modes(target: Path, file_mode: int, folder_mode: int) -> list[Entry]:
-    """Give all files and folders of a tree their final modes and return its entries."""
-    for folder, folders, names in os.walk(target):
-        for name in folders:
-            if not os.path.islink(f"{folder}/{name}"):  # noqa: PTH114
-                os.chmod(f"{folder}/{name}", folder_mode)  # noqa: PTH101
-        for name in names:
-            mode = os.lstat(f"{folder}/{name}").st_mode
-            if stat.S_ISREG(mode):
-                os.chmod(f"{folder}/{name}", program_mode(file_mode) if mode & stat.S_IXUSR else file_mode)  # noqa: PTH101
-    return scan(target)
+    parents = [str(parent) for parent in Path(name).parents]
+    return any(live[parent].kind == "link" for parent in parents if parent in live)
 
 
 def _make_folders(copy: str, mode: int, made: set[str]) -> None:
     folder = copy.rpartition("/")[0]
     if folder not in made:
         _make_folders(folder, mode, made)
-        os.makedirs(folder, mode, exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        os.chmod(folder, mode)  # noqa: PTH101
         made.add(folder)
-
-
-def align_times(target: Path, have: Iterable[Entry], want: Iterable[Entry]) -> None:
-    """Give the files of the copy times by which rsync tells what changed: the live file's if it did not, else another.
-
-    So a file travels exactly when its content differs: not one that a new checkout has touched, but one whose edit kept
-    size and time.
-    """
-    live = {entry.path: entry for entry in have}
-    for entry in want:
-        old = live.get(entry.path)
-        if old and old.stamp and entry.kind != "link" and old.kind != "link":
-            then = int(old.stamp.split(":")[1])
-            path = f"{target}/{entry.path}"
-            now = os.lstat(path).st_mtime_ns
-            if old.content == entry.content:
-                os.utime(path, ns=(then, then))
-            elif now // 10**9 == then // 10**9:
-                os.utime(path, ns=(now + 10**9, now + 10**9))

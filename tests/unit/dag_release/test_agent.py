@@ -3,11 +3,12 @@
 import grp
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_ops.dag_release.agent import behind, live, look, stage
@@ -16,11 +17,12 @@ from airflow_ops.dag_release.agent.tree import Entry, digest, scan
 
 OLD = "20260101T000000Z-000000000001"
 NEW = "20260102T000000Z-000000000002"
+OWN_GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "dags", grp.getgrgid(os.getgid()).gr_name)
+    return Place(tmp_path / "dags", OWN_GROUP)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -32,7 +34,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 def staged(place: Place, release: str, files: dict[str, str], unmanaged: str = "carry") -> dict[str, Any]:
     """Stage a release as a run does and seal it; return what was carried and kept."""
-    stage.begin(place, release, 0, 0)
+    stage.begin(place, release, 0, 0, [])
     write(place.staging(release), files)
     verified = {entry.path: entry for entry in stage.verify(place.staging(release))}
     report = stage.carry(place, release, unmanaged, verified)
@@ -210,8 +212,42 @@ def test_a_host_can_be_levelled_to_a_release_that_it_had_before(place: Place) ->
     assert look.prove(place, OLD)["wrong"] == []
 
 
+CONTENTS = st.dictionaries(st.sampled_from(["a.py", "p/b.py", "p/q/c.py", "d.sh"]), st.sampled_from("123"), min_size=1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(have=CONTENTS, want=CONTENTS)
+def test_what_the_live_tree_has_need_not_travel(
+    tmp_path_factory: pytest.TempPathFactory, have: dict[str, str], want: dict[str, str]
+) -> None:
+    root = tmp_path_factory.mktemp("host")
+    place, wanted = Place(root / "dags", OWN_GROUP), scan(write(root / "wanted", want))
+    delivered(place, OLD, have)
+    files = [[entry.path, entry.kind, entry.content] for entry in wanted]
+    staged, lacks = Path((begun := stage.begin(place, NEW, 0, 0, files))["staging"]), begun["lacks"]
+    assert lacks == [entry.path for entry in wanted if want[entry.path] not in have.values()]
+    write(staged, {path: want[path] for path in lacks})
+    assert stage.verify(staged) == wanted
+    for path in have.keys() & want.keys():
+        before, now = (place.dags / path).stat(), (staged / path).stat()
+        assert now.st_ino != before.st_ino, "an edit in place would reach the older release"
+        if list(have.values()).count(want[path]) == 1 and have[path] == want[path]:
+            assert now.st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_tree_begins_with_its_links_and_modes(place: Place) -> None:
+    delivered(place, OLD, {"a.py": "1"})
+    (entry,) = scan(place.release(OLD))
+    files = [["l/a.py", "link", "../a.py"], ["p/run", "program", entry.content], ["q/new.py", "file", "0" * 64]]
+    begun = stage.begin(place, NEW, 0, 0, files)
+    staged = Path(begun["staging"])
+    assert begun["lacks"] == ["q/new.py"]
+    assert (staged / "l/a.py").readlink() == Path("../a.py")
+    assert {stat.S_IMODE((staged / name).stat().st_mode) for name in ("l", "p", "q", "p/run")} == {0o750}
+
+
 def test_a_tree_that_was_changed_after_its_proof_is_not_sealed(place: Place) -> None:
-    stage.begin(place, NEW, 0, 0)
+    stage.begin(place, NEW, 0, 0, [])
     write(place.staging(NEW), {"a.py": "1"})
     verified = {entry.path: entry for entry in stage.verify(place.staging(NEW))}
     write(place.staging(NEW), {"a.py": "2"})
@@ -227,7 +263,7 @@ def test_room_is_looked_at_before_anything_travels(place: Place, size: int, coun
     if count and not os.statvfs(place.dags.parent).f_files:
         pytest.skip("this file system does not count inodes")
     with pytest.raises(AgentError, match=sentence):
-        stage.begin(place, NEW, size, count)
+        stage.begin(place, NEW, size, count, [])
 
 
 @pytest.mark.parametrize(

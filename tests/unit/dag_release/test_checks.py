@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_ops.dag_release.checks import findings, ignore_findings, unreadable
+from airflow_ops.dag_release.checks import files_as_folders, findings, ignore_findings, unreadable
 from airflow_ops.dag_release.plan import Source
 from airflow_ops.dag_release.tree import origins
 
@@ -106,3 +106,15 @@ def test_a_link_to_what_does_not_travel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "good.py").symlink_to("kept/y.py")
     (tmp_path / "folder").symlink_to("kept")
     assert found(tmp_path) == ["bad.py is a link to scratch/x.py, which is ignored and does not travel"]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        pytest.param(["a/b.py", "a.py"], [], id="apart"),
+        pytest.param(["a", "a/b.py"], ["a is a file and a folder"], id="just below"),
+        pytest.param(["p/a", "p/a/b/c.py"], ["p/a is a file and a folder"], id="deep below"),
+    ],
+)
+def test_a_file_cannot_be_a_folder_for_another(names: list[str], found: list[str]) -> None:
+    assert files_as_folders(names) == found

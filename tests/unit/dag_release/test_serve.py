@@ -43,7 +43,7 @@ class Talk:
         return answer
 
     def stage(self, release: str, text: str) -> None:
-        self.ask("begin", release_id=release, size=0, count=0)
+        self.ask("begin", release_id=release, size=0, count=0, files=[])
         (self.place.staging(release) / "a.py").write_text(text)
         verified = self.ask("verify", release_id=release)["digest"]
         assert verified == digest(scan(self.place.staging(release)))
@@ -97,7 +97,7 @@ def test_the_controller_can_put_back_what_it_activated(talk: Talk) -> None:
 
 
 def test_what_was_staged_and_not_sealed_goes_with_the_controller(talk: Talk) -> None:
-    staging = Path(talk.ask("begin", release_id=NEW, size=0, count=0)["staging"])
+    staging = Path(talk.ask("begin", release_id=NEW, size=0, count=0, files=[])["staging"])
     (staging / "a.py").write_text("half")
     talk.end()
     assert not staging.exists()
@@ -119,7 +119,7 @@ def test_a_refusal_is_an_answer(talk: Talk) -> None:
 
 
 def test_a_preview_leaves_nothing(talk: Talk) -> None:
-    folder = Path(talk.ask("preview", size=0, count=0)["staging"])
+    folder = Path(talk.ask("preview", size=0, count=0, files=[])["staging"])
     assert folder.is_dir()
     talk.end()
     assert not folder.exists()

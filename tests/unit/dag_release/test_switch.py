@@ -53,7 +53,7 @@ class HereFleet(Fleet):
         """Stage a release everywhere and return its digest."""
         for agent in self.agents.values():
             agent.place.dags.parent.mkdir(exist_ok=True)
-            agent.do_begin(release, 0, 0)
+            agent.do_begin(release, size=0, count=0, files=[])
             (agent.place.staging(release) / "a.py").write_text(release)
             found = agent.do_verify(release)["digest"]
             agent.do_seal(release, {"id": release, "digest": found, "carried": []})

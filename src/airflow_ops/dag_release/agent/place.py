@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import json
+import os
 import re
-import shutil
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +82,7 @@ class Place(NamedTuple):
 
     def own(self, path: Path, mode: int) -> None:
         """Give a new file or folder its group and mode."""
-        shutil.chown(path, group=self.group)
+        os.chown(path, -1, group_id(self.group))
         path.chmod(mode)
 
     def make_releases(self) -> None:
@@ -88,6 +90,15 @@ class Place(NamedTuple):
         if not self.releases.is_dir():
             self.releases.mkdir()
             self.own(self.releases, self.folder_mode)
+
+
+@cache
+def group_id(name: str) -> int:
+    """Return the number of a group, which is asked for once: a tree has thousands of files."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError as error:
+        raise AgentError(f"there is no group {name}; run site.yml --tags airflow") from error
 
 
 class Manifest(NamedTuple):

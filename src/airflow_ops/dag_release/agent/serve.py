@@ -72,14 +72,14 @@ class Agent:
         """Have Airflow load a tree."""
         return parse.parse(**args, gone=self.gone)
 
-    def do_begin(self, release_id: str, size: int, count: int) -> dict[str, Any]:
-        """Make the folder that rsync fills."""
+    def do_begin(self, release_id: str, **tree: Any) -> dict[str, Any]:
+        """Begin the tree of a release."""
         self.staging = self.place.staging(release_id)
-        return stage.begin(self.place, release_id, size, count)
+        return stage.begin(self.place, release_id, **tree)
 
-    def do_preview(self, size: int, count: int) -> dict[str, Any]:
-        """Make a folder for a tree that is only looked at."""
-        folder = stage.preview(self.place, size, count)
+    def do_preview(self, **tree: Any) -> dict[str, Any]:
+        """Begin a tree that is only looked at."""
+        folder = stage.preview(self.place, **tree)
         self.preview = folder["staging"]
         return folder
 

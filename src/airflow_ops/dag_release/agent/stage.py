@@ -18,32 +18,65 @@ from airflow_ops.dag_release.agent.place import (
     AgentError,
     Manifest,
     Place,
+    group_id,
     release_ids,
 )
-from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+from airflow_ops.dag_release.agent.tree import Entry, digest, kind_of, mode_of, scan
 
 
-def begin(place: Place, release_id: str, size: int, count: int) -> dict[str, Any]:
-    """Make the folder that rsync fills, after a look at the free space."""
+def begin(place: Place, release_id: str, size: int, count: int, files: list[list[str]]) -> dict[str, Any]:
+    """Begin a tree, after a look at the free space; rsync brings the files that this host lacks.
+
+    :param files: path, kind and content of all files, as in `Entry`.
+    """
     writable(place)
     place.make_releases()
     clean(place)  # first: what a killed run has left takes room
     room(place.releases, size, count)
     place.staging(release_id).mkdir()
     place.own(place.staging(release_id), place.folder_mode)
-    return {"staging": str(place.staging(release_id)), "copy_from": copy_source(place)}
+    return {"staging": str(place.staging(release_id)), "lacks": fill(place, str(place.staging(release_id)), files)}
 
 
-def preview(place: Place, size: int, count: int) -> dict[str, Any]:
+def preview(place: Place, size: int, count: int, files: list[list[str]]) -> dict[str, Any]:
     """Make a folder in the host's temporary folder, for a tree that is only parsed; it goes when the agent ends."""
     folder = Path(tempfile.mkdtemp(prefix="dag-release-"))
     room(folder, size, count)
-    return {"staging": str(folder), "copy_from": copy_source(place)}
+    return {"staging": str(folder), "lacks": fill(place, str(folder), files)}
 
 
-def copy_source(place: Place) -> str | None:
-    """Return the tree from which unchanged files are copied on the host."""
-    return str(place.dags.resolve()) if place.dags.is_dir() else None
+def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
+    """Make the folders and links of a tree and all files whose content the live tree has; return what is lacking.
+
+    Files are copied and not linked: somebody edits in place, and the edit must not reach an older release. They keep
+    their time, by which Airflow tells that they did not change.
+    """
+    live, group = str(place.dags.resolve()), group_id(place.group)
+    have = {entry.content: entry for entry in state(place).entries if entry.kind in ("file", "program")}
+    lacks, made = [], {""}
+    for path, kind, content in files:
+        make_folders(place, staged, path.rpartition("/")[0], made)
+        own, known = f"{staged}/{path}", have.get(content)
+        if kind == "link":
+            os.symlink(content, own)  # noqa: PTH211
+        elif known is None:
+            lacks.append(path)
+        else:
+            shutil.copyfile(f"{live}/{known.path}", own)
+            os.chown(own, -1, group)
+            os.chmod(own, mode_of(kind, place.file_mode))  # noqa: PTH101
+            os.utime(own, ns=(known.written, known.written))
+    return lacks
+
+
+def make_folders(place: Place, staged: str, below: str, made: set[str]) -> None:
+    """Make a folder of a staged tree and those above it; `made` are those that are there."""
+    if below not in made:
+        make_folders(place, staged, below.rpartition("/")[0], made)
+        folder = Path(staged, below)
+        folder.mkdir()
+        place.own(folder, place.folder_mode)
+        made.add(below)
 
 
 def writable(place: Place) -> None:
@@ -157,8 +190,7 @@ def copy(place: Place, source: Path, root: Path, path: str) -> Path:
             place.own(folder, place.folder_mode)
     shutil.copy2(source, root / path, follow_symlinks=False)
     if not (root / path).is_symlink():
-        executable = source.stat().st_mode & 0o100
-        place.own(root / path, place.file_mode | (place.file_mode & 0o444) >> 2 if executable else place.file_mode)
+        place.own(root / path, mode_of(kind_of(source.stat().st_mode), place.file_mode))
     return root / path
 
 

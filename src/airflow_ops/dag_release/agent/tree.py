@@ -35,6 +35,15 @@ class Entry:
     def __repr__(self) -> str:
         return f"Entry({self.path!r}, {self.kind!r}, {self.content!r}, {self.stamp!r})"
 
+    @property
+    def size(self) -> int:
+        return int(self.stamp.split(":")[0])
+
+    @property
+    def written(self) -> int:
+        """When somebody wrote to it last, in nanoseconds."""
+        return int(self.stamp.split(":")[1])
+
     def line(self) -> str:
         return f"{self.kind} {self.content} {self.path}\n"
 
@@ -57,19 +66,23 @@ def kind_of(mode: int) -> str:
     return "program" if mode & stat.S_IXUSR else "file"
 
 
+def mode_of(kind: str, file_mode: int) -> int:
+    """Return the mode of a file in a release: who may read a program may run it."""
+    return file_mode | (file_mode & 0o444) >> 2 if kind == "program" else file_mode
+
+
 def stamp_of(info: os.stat_result) -> str:
     """Return what every write to a file changes."""
     return f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
 
 
-def entry_of(root: str, path: str, info: os.stat_result, known: Entry | None = None) -> Entry:
-    """Return the entry of `path` below `root`; `known` saves the reading when nobody wrote to the file since."""
+def entry_of(path: str, full: str, info: os.stat_result, known: Entry | None = None) -> Entry:
+    """Return the entry `path` for the file at `full`; `known` saves the reading when nobody wrote to it since."""
     kind, stamp = kind_of(info.st_mode), stamp_of(info)
     if kind == "other":
         return Entry(path, kind, "", stamp)
     if known and known.kind == kind and known.stamp == stamp:
         return known
-    full = os.path.join(root, path)  # noqa: PTH118
     return Entry(path, kind, os.readlink(full) if kind == "link" else hash_file(full), stamp)  # noqa: PTH115
 
 
@@ -87,7 +100,7 @@ def scan(root: str | os.PathLike[str], known: Mapping[str, Entry] | None = None)
                 if item.is_dir(follow_symlinks=False):
                     folders += [] if item.name in RUNTIME_NAMES else [f"{path}/"]
                 elif not item.name.endswith(".pyc"):
-                    found.append(entry_of(base, path, item.stat(follow_symlinks=False), known.get(path)))
+                    found.append(entry_of(path, item.path, item.stat(follow_symlinks=False), known.get(path)))
     return sorted(found, key=lambda entry: entry.path)
 
 
