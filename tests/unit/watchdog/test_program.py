@@ -612,3 +612,20 @@ def test_the_letter_says_what_happened_and_what_to_type() -> None:
 def test_the_owner_of_a_pause_is_the_person_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "mbsadmin")
     assert people.caller() == "mbsadmin"
+
+
+@pytest.mark.parametrize(
+    ("ends", "said", "heartbeat"),
+    [
+        pytest.param(0, "Found one alive job.", "fresh", id="alive"),
+        pytest.param(1, "No alive jobs found.", "stale", id="none alive"),
+        pytest.param(1, "sqlalchemy.exc.OperationalError: Can't connect to MySQL server", "unknown", id="no database"),
+        pytest.param(2, "usage: airflow", "unknown", id="another command line"),
+    ],
+)
+def test_only_a_missing_job_is_a_stale_heartbeat(tmp_path: Path, ends: int, said: str, heartbeat: str) -> None:
+    airflow = tmp_path / "venv/bin/airflow"
+    airflow.parent.mkdir(parents=True)
+    airflow.write_text(f'#!/bin/sh\necho "{said}" >&2\nexit {ends}\n')
+    airflow.chmod(0o755)
+    assert look.jobs_check(config(tmp_path), "mn02p") == heartbeat

@@ -19,6 +19,7 @@ PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NR
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
 DATABASE_TIMEOUT = 10.0  # seconds; three looks fit into a check, also while the database is silent
 JOBS_TIMEOUT = 30.0
+NO_JOB = "No alive jobs found."  # airflow jobs check of Airflow 2.11 (airflow/cli/commands/jobs_command.py)
 PING_TIMEOUT = 30.0
 NO_ANSWER = 69  # how celery ends when no worker has answered
 
@@ -164,10 +165,16 @@ def ask_database(config: Config) -> dict[str, Any]:
 
 
 def jobs_check(config: Config, here: str) -> str:
-    """Return the heartbeat as Airflow's own command sees it, the dearest way."""
+    """Return the heartbeat as Airflow's own command sees it, the dearest way.
+
+    It ends with 1 for a stale heartbeat and for every error of its own, such as a database that is away.
+    """
     command = [f"{config.home}/venv/bin/airflow", "jobs", "check", "--job-type", "SchedulerJob", "--hostname", here]
-    code = run(command, JOBS_TIMEOUT, environment(config))[0]
-    return {0: "fresh", 1: "stale"}.get(code, "unknown")
+    command += ["--allow-multiple", "--limit", "100"]  # after a restart two are alive for a moment
+    code, said = run(command, JOBS_TIMEOUT, environment(config))
+    if code == 0:
+        return "fresh"
+    return "stale" if code == 1 and NO_JOB in said else "unknown"
 
 
 def environment(config: Config) -> dict[str, str]:
