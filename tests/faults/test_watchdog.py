@@ -22,6 +22,8 @@ from tests.faults.dag_release.test_clock import SOURCE as CLOCK
 from tests.faults.watchdog import DOOR, KEPT, SHORT, STATE, UNIT, Watchdog, wait
 from tests.integration.sample_services import mails
 
+TIMER = "airflow-watchdog.timer"
+CFG = "/usr/hmg/2.2.1.0-552/airflow/airflow.cfg"
 DAGS = "/usr/hmg/2.2.1.0-552/airflow/dags"
 # The default threshold of a heartbeat, a minute of cron and three looks; then the start, on a machine that is busy.
 HUNG_BAR, GAVE_UP_BAR, SYSTEMD_BAR = 120, 90, 15
@@ -304,6 +306,56 @@ def test_after_a_power_cut_it_watches_again(alone: Watchdog) -> None:
 
 
 # A worker, whose watchdog is there for these tests alone.
+
+
+@pytest.fixture
+def without_page_and_sql(alone: Watchdog) -> Iterator[Watchdog]:
+    """Return the watchdog of a scheduler without a health page, whose database URL only Airflow finds out."""
+    url = "s/^sql_alchemy_conn = /sql_alchemy_conn_cmd = echo /"
+    no_page = r"[Service]\nEnvironment=AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=False\n"
+    with alone.unit_with(no_page):
+        alone.sh(f"sudo cp -p {CFG} {CFG}.before && sudo sed -i '{url}' {CFG} && sudo systemctl restart {UNIT}")
+        wait(lambda: alone.check() == "healthy", 120, "the scheduler has no heartbeat")
+        yield alone
+    alone.sh(f"sudo mv {CFG}.before {CFG} && sudo systemctl restart {UNIT}")
+    alone.wait_until_healthy()
+
+
+def test_where_neither_page_nor_sql_answers_airflow_itself_is_asked(without_page_and_sql: Watchdog) -> None:
+    watchdog, asked = without_page_and_sql, "(airflow jobs check)"
+    assert watchdog.check() == "healthy"
+    assert asked in watchdog.last()["message"]
+    watchdog.cluster.ssh("mn01p", "sudo systemctl stop mariadb")
+    try:
+        verdict = watchdog.check()
+    finally:
+        watchdog.cluster.ssh("mn01p", "sudo systemctl start mariadb")
+    assert (verdict, watchdog.restarts()) == ("not to be seen", 0)
+    wait(lambda: watchdog.check() == "healthy", 120, "not healthy with the database")
+    watchdog.clear()
+    watchdog.sh(f"sudo systemctl kill -s STOP {UNIT}")
+    wait(lambda: watchdog.check() == "hung", 90, "the hung scheduler is not seen")
+    assert asked in watchdog.history()[-1]["message"]
+    assert watchdog.restarts() == 1
+
+
+def test_a_timer_checks_and_mails_as_cron_does(watchdog: Watchdog) -> None:
+    cluster, marker = watchdog.cluster, f"timer-{time.time():.0f}@ngios.example"
+    by_timer = json.dumps({"watchdog_trigger": "timer", "watchdog_mail_to": [marker]})
+    cluster.playbook("site.yml", "--tags", "watchdog", "-e", by_timer)
+    try:
+        assert "serviceCheckAndRun" not in watchdog.sh("sudo crontab -u airflow -l || true")
+        before = watchdog.pid()
+        start = time.monotonic()
+        watchdog.sh(f"sudo systemctl kill -s STOP {UNIT}")
+        watchdog.wait_until_healthy(other_than=before, seconds=HUNG_BAR * SLACK)
+        figure("stopped process, by the timer, from the signal to healthy", time.monotonic() - start)
+        subject = "[airflow] airflow-scheduler on mn02p was restarted"
+        wait(lambda: any(marker in m["to"] and m["subject"] == subject for m in mails(cluster)), 90, "no mail came")
+    finally:
+        cluster.playbook("site.yml", "--tags", "watchdog")
+    assert watchdog.sh(f"systemctl is-active {TIMER}", check=False) == "inactive"
+    assert watchdog.sh("sudo crontab -u airflow -l | grep -c serviceCheckAndRun") == "1"
 
 
 @pytest.fixture
