@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 Answer = dict[str, Any]
@@ -12,6 +13,7 @@ Answer = dict[str, Any]
 SLICE = 30
 POLL = 2  # seconds
 REPLY = 5  # seconds that a worker gets to answer; it does so within milliseconds, whatever its tasks do
+STARTS = 10  # seconds that a task may take until its process is there
 UNKNOWN = "tasks that it does not name, because it does not answer"
 
 
@@ -51,7 +53,10 @@ class Worker:
     def tasks(self) -> list[str] | None:
         """Return the names of the tasks that it runs or has taken; None when it does not answer."""
         active, reserved = self._asked(self._inspect.active), self._asked(self._inspect.reserved)
-        return None if active is None or reserved is None else sorted(map(task_name, [*active, *reserved]))
+        if active is None or reserved is None:
+            return None
+        running = [task for task in active if not has_ended(task, time.time())]
+        return sorted(map(task_name, [*running, *reserved]))
 
     def cancel(self, queues: list[str]) -> None:
         """Let it take nothing more from queues."""
@@ -73,6 +78,19 @@ class Worker:
         with suppress(*self._errors):
             for queue in queues:
                 order(queue, destination=[self._name], reply=True, timeout=REPLY)
+
+
+def has_ended(task: dict[str, Any], now: float, processes: Path = Path("/proc")) -> bool:
+    """Say whether a task is over although Celery lists it as active, as it does for ever when the broker was away then.
+
+    While a task runs, the pool's process has a child, in which Airflow runs it; at its very start not yet.
+    """
+    pid = task.get("worker_pid")
+    try:
+        children = (processes / f"{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return False
+    return not children.strip() and now - float(task.get("time_start") or now) > STARTS
 
 
 def task_name(task: dict[str, Any]) -> str:

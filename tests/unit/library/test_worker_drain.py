@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.airflow_inside import worker_drain
-from ansible.module_utils.airflow_inside.worker_drain import UNKNOWN, drain, task_name
+from ansible.module_utils.airflow_inside.worker_drain import UNKNOWN, drain, has_ended, task_name
 
 from library import airflow_worker_drain
 from library.airflow_service_state import is_drained
@@ -26,6 +26,24 @@ COMMAND = ["airflow", "tasks", "run", "MAIN_DAG", "load", "manual__1", "--local"
 )
 def test_a_task_is_named_as_people_know_it(task: dict[str, Any], name: str) -> None:
     assert task_name(task) == name
+
+
+@pytest.mark.parametrize(
+    ("children", "started", "ended"),
+    [
+        pytest.param("4711 ", 0, False, id="it runs"),
+        pytest.param("", 95, False, id="it starts"),
+        pytest.param("", 1, True, id="only Celery thinks so"),
+        pytest.param(None, 0, False, id="the process is not to be seen"),
+    ],
+)
+def test_a_task_that_ended_while_the_broker_was_away_is_not_waited_for(
+    tmp_path: Path, children: str | None, started: float, ended: bool
+) -> None:
+    if children is not None:
+        (tmp_path / "7/task/7").mkdir(parents=True)
+        (tmp_path / "7/task/7/children").write_text(children)
+    assert has_ended({"worker_pid": 7, "time_start": started}, 100, tmp_path) is ended
 
 
 class Worker:
