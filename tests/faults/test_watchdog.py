@@ -327,7 +327,8 @@ def test_where_neither_page_nor_sql_answers_airflow_itself_is_asked(without_page
     assert asked in watchdog.last()["message"]
     watchdog.cluster.ssh("mn01p", "sudo systemctl stop mariadb")
     try:
-        verdict = watchdog.check()
+        with watchdog.limits(grace=0):
+            verdict = watchdog.check()
     finally:
         watchdog.cluster.ssh("mn01p", "sudo systemctl start mariadb")
     assert (verdict, watchdog.restarts()) == ("not to be seen", 0)
