@@ -112,7 +112,8 @@ class _Delivery:
     def __init__(self, run: Run, order: Order, origin: dict[str, Any], files: Files, folder: Path) -> None:
         self.switch, self.source, self.origin = run, order.source, origin
         self.parse, self.keep, self.files = order.parse, order.keep, files
-        self.copy = folder  # of the files that travel
+        self.copy = folder / "tree"  # of the files that travel; it has the modes of a release, the folder is ours alone
+        self.copy.mkdir()
         self.target, self.fleet, self.say = run.target, run.fleet, run.say
         self.now = datetime.now(timezone.utc)
         self.entries: list[Entry] = []

@@ -69,14 +69,17 @@ def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
     return lacks
 
 
-def make_folders(place: Place, staged: str, below: str, made: set[str]) -> None:
-    """Make a folder of a staged tree and those above it; `made` are those that are there."""
-    if below not in made:
-        make_folders(place, staged, below.rpartition("/")[0], made)
-        folder = Path(staged, below)
+def make_folders(place: Place, root: str, below: str, made: set[str]) -> None:
+    """Make the folder `below` of a tree and those above it, all for the group; `made` are those that are known."""
+    if below in made:
+        return
+    if below:
+        make_folders(place, root, below.rpartition("/")[0], made)
+    folder = Path(root, below)
+    if not folder.is_dir():
         folder.mkdir()
         place.own(folder, place.folder_mode)
-        made.add(below)
+    made.add(below)
 
 
 def writable(place: Place) -> None:
@@ -184,10 +187,7 @@ def fits(staged: Path, path: str) -> bool:
 
 def copy(place: Place, source: Path, root: Path, path: str) -> Path:
     """Copy one file below `root`, its folders with it, all for the group."""
-    for folder in [root / part for part in reversed(Path(path).parents)]:
-        if not folder.is_dir():
-            folder.mkdir()
-            place.own(folder, place.folder_mode)
+    make_folders(place, str(root), path.rpartition("/")[0], set())
     shutil.copy2(source, root / path, follow_symlinks=False)
     if not (root / path).is_symlink():
         place.own(root / path, mode_of(kind_of(source.stat().st_mode), place.file_mode))
