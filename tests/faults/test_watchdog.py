@@ -305,19 +305,18 @@ def test_after_a_power_cut_it_watches_again(alone: Watchdog) -> None:
     assert (alone.check(), alone.restarts()) == ("healthy", 0)
 
 
-# A worker, whose watchdog is there for these tests alone.
-
-
 @pytest.fixture
 def without_page_and_sql(alone: Watchdog) -> Iterator[Watchdog]:
     """Return the watchdog of a scheduler without a health page, whose database URL only Airflow finds out."""
     url = "s/^sql_alchemy_conn = /sql_alchemy_conn_cmd = echo /"
     no_page = r"[Service]\nEnvironment=AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=False\n"
-    with alone.unit_with(no_page):
-        alone.sh(f"sudo cp -p {CFG} {CFG}.before && sudo sed -i '{url}' {CFG} && sudo systemctl restart {UNIT}")
-        wait(lambda: alone.check() == "healthy", 120, "the scheduler has no heartbeat")
-        yield alone
-    alone.sh(f"sudo mv {CFG}.before {CFG} && sudo systemctl restart {UNIT}")
+    try:
+        with alone.unit_with(no_page):
+            alone.sh(f"sudo cp -p {CFG} {CFG}.before && sudo sed -i '{url}' {CFG} && sudo systemctl restart {UNIT}")
+            wait(lambda: alone.check() == "healthy", 120, "the scheduler has no heartbeat")
+            yield alone
+    finally:
+        alone.sh(f"sudo mv {CFG}.before {CFG} && sudo systemctl restart {UNIT}")
     alone.wait_until_healthy()
 
 
@@ -357,6 +356,9 @@ def test_a_timer_checks_and_mails_as_cron_does(watchdog: Watchdog) -> None:
         cluster.playbook("site.yml", "--tags", "watchdog")
     assert watchdog.sh(f"systemctl is-active {TIMER}", check=False) == "inactive"
     assert watchdog.sh("sudo crontab -u airflow -l | grep -c serviceCheckAndRun") == "1"
+
+
+# A worker, whose watchdog is there for these tests alone.
 
 
 @pytest.fixture
