@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from yaml import CSafeLoader
 
 from airflow_ops.inventory_model import SECRETS, Host, Input, Inventory
 
@@ -61,10 +63,11 @@ class Reader:
         return merged
 
     def _declared(self) -> dict[str, Input]:
+        specs = [path for role in self._roles if (path := role / "meta/argument_specs.yml").exists()]
         entries = [
             entry
-            for role in self._roles
-            for entry in self._load(role / "meta/argument_specs.yml").get("argument_specs", {}).values()
+            for path in specs  # plain data: Ansible's own loader would take three times as long
+            for entry in yaml.load(path.read_bytes(), CSafeLoader)["argument_specs"].values()
         ]
         return {
             str(name): Input(str(spec.get("type", "str")), tuple(str(choice) for choice in spec.get("choices", ())))
