@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,34 +11,11 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
+from tests.integration.ops import Ops
 
-DONE, UNREACHABLE, REFUSED = 0, 3, 5
+UNREACHABLE, REFUSED = 3, 5
 HOME = "/usr/hmg/2.2.1.0-552/airflow"
 READERS = ("mn02p", "dn01p", "dn02p", "dn03p")
-
-
-class Ops:
-    """airflow-ops as an admin types it, in an environment of the lab."""
-
-    def __init__(self, cluster: Cluster, state: Path) -> None:
-        inventories = REPOSITORY / "inventories" / cluster.environment, cluster.settings.inventory
-        self.environment = cluster.environment
-        self.variables = {
-            **os.environ,
-            "AIRFLOW_OPS_STATE": str(state),
-            "ANSIBLE_INVENTORY": f"{inventories[0]},{inventories[1]}/{cluster.environment}.yml",
-            "ANSIBLE_VAULT_PASSWORD_FILE": str(cluster.settings.vault_password),
-        }
-
-    def __call__(self, *line: str, code: int = DONE) -> dict[str, Any]:
-        """Run a command and return its JSON."""
-        argv = [str(REPOSITORY / "bin/airflow-ops"), "-e", self.environment, *line, "--json"]
-        done = subprocess.run(
-            argv, env=self.variables, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from selenium.webdriver.common.by import By
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
 from tests.integration.day2 import WORKER, play
+from tests.integration.ops import Ops
 
+ONLY_WARNINGS = 1
 ARTIFACTS = REPOSITORY / "artifacts"
 
 
@@ -37,16 +39,16 @@ def test_a_planted_difference_is_found_and_readable_in_a_browser(
     cluster: Cluster, stray: None, browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     page, data = tmp_path / "drift.html", tmp_path / "drift.json"
-    files: dict[str, object] = {"drift_html": str(page), "drift_json": str(data)}
-    said = play(cluster, "drift", files, "-l", f"{cluster.scheduler},{WORKER}", fails=True)
-    assert "the worst of it of severity warning" in " ".join(said.split())
+    drift = ("drift", "--html", str(page), "--report", str(data), "-l", f"{cluster.scheduler},{WORKER}")
+    result = Ops(cluster, tmp_path / "state")(*drift, code=ONLY_WARNINGS)
+    assert "the worst of it of severity warning" in result["reasons"][0]
     report = json.loads(data.read_text())
     assert report["worst"] == "warning"
     bad = {(host, check) for host, cells in report["hosts"].items() for check in cells if cells[check]["details"]}
     assert bad == {(WORKER, "stray")}
     secrets_of_the_cluster = [value for value in cluster.secrets().values() if isinstance(value, str)]
     assert not any(
-        value in text for value in secrets_of_the_cluster for text in (said, page.read_text(), data.read_text())
+        value in text for value in secrets_of_the_cluster for text in (str(result), page.read_text(), data.read_text())
     )
     assert "http" not in page.read_text(), "the page needs something from elsewhere"
     browser.get(page.as_uri())

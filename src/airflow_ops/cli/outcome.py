@@ -9,6 +9,7 @@ class Outcome(IntEnum):
     """How a run ended; the values are the exit codes."""
 
     DONE = 0
+    WARNING = 1
     FAILED = 2
     UNREACHABLE = 3
     PARTLY = 4
@@ -21,6 +22,7 @@ class Outcome(IntEnum):
         """Return the outcome as people read it."""
         return {
             Outcome.DONE: "done",
+            Outcome.WARNING: "only warnings",
             Outcome.FAILED: "failed",
             Outcome.UNREACHABLE: "hosts could not be reached",
             Outcome.PARTLY: "partly done",

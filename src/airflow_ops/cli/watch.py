@@ -17,6 +17,7 @@ CHECKS = (SPEC, "ansible.builtin.assert", "ansible.builtin.debug", "preflight_in
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped")
 # Lines of Ansible and its callbacks that say nothing about the work.
 NOISE = re.compile(r"^(\s*$|(PLAY|TASK|PLAYBOOK|RUNNING HANDLER)\b|Playbook run took |Environments?: )")
+SEVERITY = "drift_severity"
 # What ansible-core puts before a message; the line says already that a task failed.
 PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
 ERROR = re.compile(r"^\[?ERROR\]?!?:? ", re.M)
@@ -69,6 +70,7 @@ class Watch:
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # before any task
     digest: str = ""  # of what a task would do, when it says so
+    severity: str = ""  # of the worst that a look at the hosts found, as the playbook's statistics say
     task: str = ""
     activity: str = ""  # a line of an action that does many things
     touched: bool = False  # a task has begun that is more than a check
@@ -90,6 +92,8 @@ class Watch:
             self.diffs += [f"{title(data)} on {data.get('host', '')}", *shown]
         elif kind == "runner_item_on_ok":
             self._show(data)
+        elif kind == "playbook_on_stats":
+            self.severity = str((data.get("artifact_data") or {}).get(SEVERITY, ""))
         elif kind in ("verbose", "warning", "deprecated", "error", "system_warning"):
             self._line(event)
 
@@ -106,6 +110,8 @@ class Watch:
         for kind in (Outcome.LOCKED, Outcome.REFUSED, Outcome.UNREACHABLE):
             if kind in kinds:
                 return kind
+        if self.severity == "warning":
+            return Outcome.WARNING
         return Outcome.FAILED if self.touched else Outcome.REFUSED
 
     def bad_hosts(self) -> list[str]:

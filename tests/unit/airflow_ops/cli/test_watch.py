@@ -25,6 +25,10 @@ def line(text: str) -> dict[str, Any]:
     return {"event": "verbose", "stdout": text}
 
 
+def stats(severity: str) -> dict[str, Any]:
+    return {"event": "playbook_on_stats", "event_data": {"artifact_data": {"drift_severity": severity}}}
+
+
 def watched(*events: dict[str, Any]) -> Watch:
     watch = Watch()
     for event in events:
@@ -58,6 +62,10 @@ CHANGED = {"changed": True}
         ([WORK, result("ok", "a"), task("c", "ansible.builtin.assert"), result("failed", "a")], 2, Outcome.FAILED),
         ([line("[ERROR]: no hosts to target.")], 1, Outcome.REFUSED),
         ([WORK], 250, Outcome.FAILED),
+        ([WORK, result("failed", "a"), stats("warning")], 2, Outcome.WARNING),
+        ([WORK, result("failed", "a"), stats("error")], 2, Outcome.FAILED),
+        ([WORK, result("unreachable", "a"), result("failed", "b"), stats("warning")], 2, Outcome.UNREACHABLE),
+        ([WORK, result("ok", "a"), stats("warning")], 0, Outcome.DONE),
     ],
 )
 def test_the_exit_code(events: list[dict[str, Any]], code: int, outcome: Outcome) -> None:
@@ -68,7 +76,8 @@ def test_the_exit_code(events: list[dict[str, Any]], code: int, outcome: Outcome
 
 def test_the_values_are_those_of_the_design() -> None:
     assert {outcome.name: int(outcome) for outcome in Outcome} == {
-        "DONE": 0, "FAILED": 2, "UNREACHABLE": 3, "PARTLY": 4, "REFUSED": 5, "LOCKED": 6, "INTERRUPTED": 130,
+        "DONE": 0, "WARNING": 1, "FAILED": 2, "UNREACHABLE": 3, "PARTLY": 4, "REFUSED": 5, "LOCKED": 6,
+        "INTERRUPTED": 130,
     }  # fmt: skip
 
 
