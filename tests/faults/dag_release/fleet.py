@@ -163,6 +163,23 @@ class Fleet:
             cgroup.freeze(self.cluster.settings.name, host, False)
 
     @contextlib.contextmanager
+    def disk_held(self, host: str) -> Iterator[None]:
+        """Let everybody on a host who writes to its disk wait."""
+        data = disk_of(self.cluster.settings, host).data
+        subprocess.run(["fsfreeze", "--freeze", data], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", data], check=True)
+
+    @contextlib.contextmanager
+    def unread(self) -> Iterator[None]:
+        """Stop the readers while the live tree is nothing that they could take for whole."""
+        self.cluster.everywhere("sudo systemctl stop reader")
+        yield
+        self.cluster.everywhere("sudo systemctl start reader; until [ -e /var/lib/reader/passes ]; do sleep 0.1; done")
+
+    @contextlib.contextmanager
     def half_switched(self) -> Iterator[tuple[Delivery, dict[str, str | None]]]:
         """Hold the scheduler in a switch that all workers have done already; yield the run and what was live before.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.measure import crossed
 from lab.plain_cluster import HOME, environment
 from lab.settings import REPOSITORY
 from tests.faults.dag_release.fleet import Fleet
@@ -39,6 +40,44 @@ def test_a_file_of_200_megabytes(fleet: Fleet) -> None:
         big.unlink()
     fleet.deliver_well()
     fleet.cluster.everywhere(f"sudo sh -c 'rm -rf {HOME}/dag_releases/*.kept'")
+
+
+def test_a_renamed_file_does_not_travel(fleet: Fleet) -> None:
+    fleet.deliver_well()
+    before = crossed(fleet.cluster.settings.bridge)
+    payload = (fleet.tree / "z_payload.bin").rename(fleet.tree / "PROC_0/renamed.bin")
+    try:
+        fleet.deliver_well()
+        assert crossed(fleet.cluster.settings.bridge) - before < payload.stat().st_size / 2
+        assert everywhere(fleet, f"sudo stat -c '%s %U:%G %a' {HOME}/dags/PROC_0/renamed.bin") == {
+            f"{payload.stat().st_size} airflow:hadoop 640\n"
+        }
+    finally:
+        payload.unlink()
+
+
+def test_an_empty_tree_is_refused_unless_allowed(fleet: Fleet, tmp_path: Path) -> None:
+    before, empty = fleet.live(), ("-e", f"dag_release_source={tmp_path}")
+    assert "it is empty (dag_release_allow_empty)" in fleet.deliver(*empty).text
+    assert fleet.live() == before
+    with fleet.unread():
+        run = fleet.deliver(*empty, "-e", "dag_release_allow_empty=true")
+        assert run.process.returncode == 0, run.output
+        assert everywhere(fleet, f"sudo ls {HOME}/dags") == {"airflow_ops_check.py\n"}
+        fleet.deliver_well()
+
+
+def test_the_way_back_to_folders_with_hand_copied_files(fleet: Fleet) -> None:
+    by_hand = f"cd {HOME} && cp -rL dags plain && rm dags && mv plain dags && hostname >dags/own.sh"
+    with fleet.unread():
+        fleet.cluster.everywhere(f"sudo -u airflow sh -c {by_hand!r}")
+        run = fleet.deliver("-e", "dag_release_unmanaged=drop")
+        assert run.process.returncode == 0, run.output
+        assert everywhere(fleet, f"sudo test -e {HOME}/dags/own.sh || echo gone") == {"gone\n"}
+        back = fleet.cluster.playbook("playbooks/rollback_dags.yml")
+        assert "adopted (each host its own)" in " ".join(back.stdout.split())
+        assert fleet.cluster.everywhere(f"sudo cat {HOME}/dags/own.sh") == {host: f"{host}\n" for host in fleet.hosts}
+    fleet.deliver_well()
 
 
 def test_a_file_above_the_limit_is_refused_before_anything_is_staged(fleet: Fleet) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
+
 import pytest
 
 from tests.faults.dag_release.fleet import Fleet, wait_for
@@ -34,3 +37,22 @@ def test_a_scheduler_that_hangs_while_it_switches(fleet: Fleet) -> None:
     assert f"{scheduler} could not be reached" in run.text
     wait_for(lambda: set(fleet.live().values()) == set(before.values()), 90, "the scheduler puts itself back")
     fleet.deliver_well()
+
+
+def test_a_host_lost_in_the_very_commit(fleet: Fleet) -> None:
+    """Its disk takes nothing more after the switch; the others have committed, so the new release stays."""
+    scheduler, (witness, *_) = fleet.home(fleet.cluster.scheduler), fleet.cluster.workers
+    with ExitStack() as stack:
+        with fleet.half_switched() as (run, _before):
+            stack.enter_context(fleet.disk_held(VICTIM))
+        release = fleet.live_on(witness)
+        wait_for((fleet.home(witness) / f"dag_releases/{release}.json").exists, 30, "the others commit")
+        fleet.cut(VICTIM)
+        assert run.end() != 0
+        assert f"{release} is live, but {VICTIM} was lost in the switch" in run.text
+        assert "recorded as behind, repeat the command" in run.text
+        assert VICTIM in json.loads((scheduler / "dag_releases/behind.json").read_text("utf-8"))
+        assert {fleet.live_on(host) for host in fleet.hosts if host != VICTIM} == {release}
+    fleet.heal(VICTIM)
+    fleet.deliver_well()
+    assert json.loads((scheduler / "dag_releases/behind.json").read_text("utf-8")) == {}
