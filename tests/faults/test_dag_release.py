@@ -23,6 +23,13 @@ from airflow import DAG
 with DAG("needs_a_package", start_date=pendulum.datetime(2024, 1, 1), schedule=None):
     pass
 """
+LOADS_ONLY_OFFLINE = """\
+from airflow import DAG
+from airflow.configuration import conf
+
+if not conf.get("database", "sql_alchemy_conn").startswith("sqlite"):
+    raise RuntimeError("there is a database")
+"""
 
 
 @pytest.fixture
@@ -91,3 +98,11 @@ def test_a_controller_killed_while_the_hosts_parse_changes_nothing(cluster: Clus
     assert live(cluster) == before
     deliver(cluster, tree)
     assert live(cluster) != before
+
+
+def test_an_error_that_only_the_database_brings_to_light_is_read_back(cluster: Cluster, tree: Path) -> None:
+    (tree / "only_offline.py").write_text(LOADS_ONLY_OFFLINE)
+    said = deliver(cluster, tree)
+    assert "New import error in Airflow: only_offline.py: line 5: RuntimeError: there is a database" in said
+    (tree / "only_offline.py").unlink()
+    deliver(cluster, tree)
