@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench import trees
 from bench.measure import BenchError, measure
-from bench.ways import Job, ours
+from bench.ways import Job
 from lab.plain_cluster import PlainCluster, environment
 
 FILES, LIMIT = 600, 120.0
 BAR = 1.10  # times ansible-playbook
+NOTHING = "nothing changed"
 
 
-def by_command(job: Job) -> list[str]:
+def by_ansible(job: Job, parse: bool) -> list[str]:
+    """Return the delivery by ansible-playbook."""
+    values = ["-e", f"dag_release_source={job.tree}", *([] if parse else ["-e", "dag_release_parse=false"])]
+    return job.cluster.argv("deploy_dags.yml", "-l", "datanodes", *values)
+
+
+def by_command(job: Job, parse: bool) -> list[str]:
     """Return the same delivery by airflow-ops; the environment is named after its inventory."""
-    line = ["-e", job.cluster.inventory.stem, "deploy", "--source", str(job.tree), "--no-parse"]
+    line = ["-e", job.cluster.inventory.stem, "deploy", "--source", str(job.tree), *([] if parse else ["--no-parse"])]
     return [sys.executable, "-m", "airflow_ops.cli", *line]
 
 
-WAYS: dict[str, Callable[[Job], list[str]]] = {"ansible-playbook": ours, "airflow-ops": by_command}
+WAYS = {"ansible-playbook": by_ansible, "airflow-ops": by_command}
 
 
-def seconds(job: Job, way: str) -> float:
+def seconds(job: Job, way: str, parse: bool) -> float:
     """Deliver once and return the time."""
     inventories = {"AIRFLOW_OPS_INVENTORIES": str(job.cluster.inventory.parent), "ANSIBLE_INVENTORY": ""}
-    done = measure(WAYS[way](job), environment() | inventories, job.cluster.settings.bridge, LIMIT)
+    done = measure(WAYS[way](job, parse), environment() | inventories, job.cluster.settings.bridge, LIMIT)
     if done.seconds is None:
         raise BenchError(f"{way} took more than {LIMIT:.0f} s")
     return done.seconds
+
+
+def compare(job: Job, work: str, repeat: int, changes: Iterator[int], parse: bool = False) -> None:
+    """Measure a work in both ways, in turns, and print it."""
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(repeat):
+        for way, measured in times.items():
+            if work != NOTHING:
+                trees.touch(job.tree, next(changes))
+            measured.append(seconds(job, way, parse))
+    print(report(f"{len(job.cluster.hosts)} hosts, {FILES} files, {work}", times), flush=True)
+    print("  " + "; ".join(f"{way} {', '.join(f'{one:.2f}' for one in all_)}" for way, all_ in times.items()))
 
 
 def report(work: str, times: dict[str, list[float]]) -> str:
@@ -57,17 +77,12 @@ def main() -> None:
         cluster = PlainCluster.up(options.hosts, Path(folder, "plain.yml"))
         tree = Path(folder, "tree")
         trees.make(tree, FILES)
-        job = Job(cluster, tree)
-        seconds(job, "ansible-playbook")  # the first delivery
-        for work in ("one file changed", "nothing changed"):
-            times: dict[str, list[float]] = {way: [] for way in WAYS}
-            for turn in range(options.repeat):
-                for way in WAYS:
-                    if work == "one file changed":
-                        trees.touch(tree, turn * len(WAYS) + list(WAYS).index(way) + 1)
-                    times[way].append(seconds(job, way))
-            print(report(f"{options.hosts} hosts, {FILES} files, {work}", times), flush=True)
-            print("  " + "; ".join(f"{way} {', '.join(f'{one:.2f}' for one in all_)}" for way, all_ in times.items()))
+        job, changes = Job(cluster, tree), itertools.count(1)
+        seconds(job, "ansible-playbook", parse=False)  # the first delivery
+        compare(job, "one file changed, --no-parse", options.repeat, changes)
+        compare(job, NOTHING, options.repeat, changes)
+        cluster.playbook("site.yml", "--tags", "airflow_install", "-l", ",".join(cluster.hosts[:2]))  # they parse
+        compare(job, "one file changed", options.repeat, changes, parse=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ FINE = (0, 0)
 
 @dataclass
 class Day:
-    """One way to do the work."""
+    """One way to do the work; `state` keeps what the terminal shows."""
 
     sides: Sides
     tree: Path
@@ -54,13 +55,16 @@ class Day:
             argv,
             cwd=REPOSITORY,
             env=self.variables(("prod", "dev") if self.by_ops or both else ("prod",)),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        assert done.returncode == ends[self.by_ops], done.stdout + done.stderr
-        return " ".join((done.stdout + done.stderr).split())
+        with (self.state / f"{Path(argv[0]).name}.txt").open("a") as log:
+            log.write(f"$ {shlex.join([Path(argv[0]).name, *argv[1:]])}\n{done.stdout}$ echo $?\n{done.returncode}\n\n")
+        assert done.returncode == ends[self.by_ops], done.stdout
+        return " ".join(done.stdout.split())
 
     def variables(self, environments: tuple[str, ...]) -> dict[str, str]:
         settings = self.sides.prod.settings
@@ -165,11 +169,14 @@ def tree(tmp_path: Path, sample_dags: Path) -> Path:
 
 
 def test_both_ways_end_in_the_same_state(sides: Sides, tree: Path, tmp_path: Path) -> None:
-    left = []
+    """Their terminals stay in artifacts/, for the documentation."""
+    state, left = REPOSITORY / "artifacts/day_of_work", []
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
     for by_ops in (False, True):
         own = tmp_path / f"by_ops_{by_ops}"
         shutil.copytree(tree, own)
         sides.seed(20)
-        left.append(Day(sides, own, tmp_path / "state", by_ops).work())
+        left.append(Day(sides, own, state, by_ops).work())
     assert left[0] == left[1]
     assert left[0]["tasks"] == [("load", "success", WORKER), ("report", "success", WORKER)]
