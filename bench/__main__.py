@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bench import report, trees
 from bench.measure import Run, measure
 from bench.results import Case, Results, load, save
-from bench.ways import FIRST, FLOOR, NOTHING, ONE, OURS, WAYS, Job, Way
+from bench.ways import FIRST, FLOOR, NOTHING, ONE, WAYS, Job, Way
 from lab.plain_cluster import PlainCluster, environment
 from lab.settings import REPOSITORY
 
@@ -48,8 +48,9 @@ class Bench:
     def turn(self, way: Way, job: Job, files: int, memory: bool) -> None:
         """Measure each work of a way once, from hosts that have nothing; leave nothing."""
         job.cluster.everywhere(way.forget)
-        self.one(way, job, Case(way.name, FIRST, len(job.cluster.hosts), files))
-        if way.name != OURS and FIRST in way.works:  # a peer that was stopped half way begins the next works complete
+        complete = self.one(way, job, Case(way.name, FIRST, len(job.cluster.hosts), files))
+        if FIRST in way.works and not complete:  # a peer that was stopped half way begins the next works complete
+            job.cluster.everywhere(way.forget)
             self.run(next(way for way in WAYS if way.name == FLOOR), job)
         for work, look in [(ONE, False), (NOTHING, False)] + [(ONE, True)] * memory:
             changed = self.touch(job.tree) if work == ONE else ""
@@ -61,15 +62,16 @@ class Bench:
         self.touched += 1
         return trees.touch(tree, self.touched)
 
-    def one(self, way: Way, job: Job, case: Case, look: bool = False) -> None:
-        """Measure one work, unless the way does not know it or is known to take too long."""
+    def one(self, way: Way, job: Job, case: Case, look: bool = False) -> bool:
+        """Measure one work, unless the way does not know it or is known to take too long; say whether it was done."""
         if case.work not in way.works or self.results.late(case):
-            return
+            return False
         done = self.run(way, job, look)
         self.results.runs.setdefault(case, []).append(done)
         seconds = "stopped" if done.seconds is None else f"{done.seconds:.2f} s"
         memory = f", {done.memory / 1e6:.0f} MB of memory" if done.memory else ""
         say(f"{case.hosts} hosts, {case.files} files: {way.name}, {case.work}: {seconds}{memory}")
+        return done.seconds is not None
 
     def run(self, way: Way, job: Job, look: bool = False) -> Run:
         """Run the command of a way and measure it."""

@@ -78,6 +78,12 @@ WAYS = (
     Way(PING, "a playbook with one ping, which delivers nothing", peer_playbook("ping"), works=(NOTHING,)),
     Way(SYNCHRONIZE, "`ansible.posix.synchronize`", peer_playbook("synchronize")),
     Way("unarchive", "`ansible.builtin.unarchive`", peer_playbook("unarchive")),
-    Way("scp loop", "the manual's scp node by node, then chown", script("scp_loop"), works=(FIRST, ONE)),
+    Way(
+        "scp loop",
+        "the manual's scp node by node, then chown",
+        script("scp_loop"),
+        (FIRST, ONE),
+        f"rm -rf dags_new && {EMPTY.format(TARGET)}",
+    ),
     Way("copy", "`ansible.builtin.copy` of the folder", peer_playbook("copy")),
 )
