@@ -148,6 +148,9 @@ class Watch:
                 state.unreachable += why == "unreachable"
                 state.failed += why != "unreachable"
             self._fail({**data, "host": ", ".join(blamed)}, why)
+            for task in result.get("failures") or ():  # of a DAG run, as the module airflow_dag_run tells them
+                log = [f"  {line}" for line in task["log"]]
+                self.messages += [f"{task['task']} on {task['host'] or 'no host'}:", *log]
 
     def _fail(self, data: Mapping[str, Any], kind: str) -> None:
         role, task = str(data.get("role", "")), str(data.get("task", ""))

@@ -99,6 +99,12 @@ def test_one_action_for_many_hosts_names_those_to_blame() -> None:
     assert watch.judge(2) is Outcome.UNREACHABLE
 
 
+def test_a_dag_run_that_failed_shows_the_logs_of_its_tasks() -> None:
+    tasks = [{"task": "load", "host": "dn01p", "log": ["first", "last"]}, {"task": "wait", "host": "", "log": []}]
+    watch = watched(WORK, result("failed", "mn02p", {"msg": "it failed", "failures": tasks}))
+    assert watch.messages == ["load on dn01p:", "  first", "  last", "wait on no host:"]
+
+
 def test_without_a_failed_task_the_error_of_ansible_is_the_reason() -> None:
     watch = watched(line("[WARNING]: hm"), line("[ERROR]: Attempting to decrypt but no vault secrets found."))
     assert watch.reasons() == ["Attempting to decrypt but no vault secrets found."]
