@@ -47,7 +47,7 @@ def seconds(job: Job, way: str, parse: bool) -> float:
 def install_airflow(cluster: PlainCluster, hosts: tuple[str, ...]) -> None:
     """Install Airflow as far as parsing needs it: the playbook ends at the migration, for there is no database."""
     cluster.playbook("site.yml", "--tags", "airflow_install", "-l", ",".join(hosts), check=False)
-    cluster.everywhere(f"sudo sh -c 'cd {HOME} && ln -sfn venvs/* venv'", hosts)
+    cluster.everywhere(f"sudo sh -c 'cd {HOME} && ln -sfn venvs/* venv && test -x venv/bin/python'", hosts)
 
 
 def compare(job: Job, work: str, repeat: int, changes: Iterator[int], parse: bool = False) -> None:

@@ -102,7 +102,9 @@ def test_a_controller_killed_while_the_hosts_parse_changes_nothing(cluster: Clus
 
 def test_an_error_that_only_the_database_brings_to_light_is_read_back(cluster: Cluster, tree: Path) -> None:
     (tree / "only_offline.py").write_text(LOADS_ONLY_OFFLINE)
-    said = deliver(cluster, tree)
+    try:
+        said = deliver(cluster, tree)
+    finally:
+        (tree / "only_offline.py").unlink()
+        deliver(cluster, tree)
     assert "New import error in Airflow: only_offline.py: line 5: RuntimeError: there is a database" in said
-    (tree / "only_offline.py").unlink()
-    deliver(cluster, tree)

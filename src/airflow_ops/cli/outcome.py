@@ -9,12 +9,12 @@ class Outcome(IntEnum):
     """How a run ended; the values are the exit codes."""
 
     DONE = 0
-    WARNING = 1
     FAILED = 2
     UNREACHABLE = 3
     PARTLY = 4
     REFUSED = 5
     LOCKED = 6
+    WARNING = 7
     INTERRUPTED = 130
 
     @property
@@ -22,12 +22,12 @@ class Outcome(IntEnum):
         """Return the outcome as people read it."""
         return {
             Outcome.DONE: "done",
-            Outcome.WARNING: "only warnings",
             Outcome.FAILED: "failed",
             Outcome.UNREACHABLE: "hosts could not be reached",
             Outcome.PARTLY: "partly done",
             Outcome.REFUSED: "refused",
             Outcome.LOCKED: "locked by another run",
+            Outcome.WARNING: "only warnings",
             Outcome.INTERRUPTED: "interrupted",
         }[self]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_
 # Lines of Ansible and its callbacks that say nothing about the work.
 NOISE = re.compile(r"^(\s*$|(PLAY|TASK|PLAYBOOK|RUNNING HANDLER)\b|Playbook run took |Environments?: )")
 SEVERITY = "drift_severity"
+DAG_RUN = "airflow_dag_run"
 # What ansible-core puts before a message; the line says already that a task failed.
 PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
 ERROR = re.compile(r"^\[?ERROR\]?!?:? ", re.M)
@@ -148,14 +149,19 @@ class Watch:
                 state.unreachable += why == "unreachable"
                 state.failed += why != "unreachable"
             self._fail({**data, "host": ", ".join(blamed)}, why)
-            for task in result.get("failures") or ():  # of a DAG run, as the module airflow_dag_run tells them
-                log = [f"  {line}" for line in task["log"]]
-                self.messages += [f"{task['task']} on {task['host'] or 'no host'}:", *log]
+            if data.get("task_action") == DAG_RUN:
+                self._logs(result.get("failures") or ())
 
     def _fail(self, data: Mapping[str, Any], kind: str) -> None:
         role, task = str(data.get("role", "")), str(data.get("task", ""))
         text = message(data.get("res") or {})
         self.failures.append(Failure(str(data.get("host", "")), role, task, text, kind))
+
+    def _logs(self, tasks: Iterable[Mapping[str, Any]]) -> None:
+        """Show the ends of the logs of the tasks that failed in a DAG run."""
+        for task in tasks:
+            self.messages.append(f"{task['task']} on {task['host'] or 'no host'}:")
+            self.messages += [f"  {line}" for line in task["log"]]
 
     def _show(self, data: Mapping[str, Any]) -> None:
         result = data.get("res") or {}

@@ -176,8 +176,14 @@ class Fleet:
     def unread(self) -> Iterator[None]:
         """Stop the readers while the live tree is nothing that they could take for whole."""
         self.cluster.everywhere("sudo systemctl stop reader")
-        yield
-        self.cluster.everywhere("sudo systemctl start reader; until [ -e /var/lib/reader/passes ]; do sleep 0.1; done")
+        try:
+            yield
+        finally:
+            self.deliver_well()
+            self.cluster.everywhere(
+                "sudo rm -f /var/lib/reader/passes; sudo systemctl start reader; "
+                "until [ -e /var/lib/reader/passes ]; do sleep 0.1; done"
+            )
 
     @contextlib.contextmanager
     def half_switched(self) -> Iterator[tuple[Delivery, dict[str, str | None]]]:

@@ -64,7 +64,6 @@ def test_an_empty_tree_is_refused_unless_allowed(fleet: Fleet, tmp_path: Path) -
         run = fleet.deliver(*empty, "-e", "dag_release_allow_empty=true")
         assert run.process.returncode == 0, run.output
         assert everywhere(fleet, f"sudo ls {HOME}/dags") == {"airflow_ops_check.py\n"}
-        fleet.deliver_well()
 
 
 def test_the_way_back_to_folders_with_hand_copied_files(fleet: Fleet) -> None:
@@ -77,7 +76,6 @@ def test_the_way_back_to_folders_with_hand_copied_files(fleet: Fleet) -> None:
         back = fleet.cluster.playbook("playbooks/rollback_dags.yml")
         assert "adopted (each host its own)" in " ".join(back.stdout.split())
         assert fleet.cluster.everywhere(f"sudo cat {HOME}/dags/own.sh") == {host: f"{host}\n" for host in fleet.hosts}
-    fleet.deliver_well()
 
 
 def test_a_file_above_the_limit_is_refused_before_anything_is_staged(fleet: Fleet) -> None:

@@ -76,8 +76,8 @@ def test_the_exit_code(events: list[dict[str, Any]], code: int, outcome: Outcome
 
 def test_the_values_are_those_of_the_design() -> None:
     assert {outcome.name: int(outcome) for outcome in Outcome} == {
-        "DONE": 0, "WARNING": 1, "FAILED": 2, "UNREACHABLE": 3, "PARTLY": 4, "REFUSED": 5, "LOCKED": 6,
-        "INTERRUPTED": 130,
+        "DONE": 0, "FAILED": 2, "UNREACHABLE": 3, "PARTLY": 4, "REFUSED": 5, "LOCKED": 6,
+        "WARNING": 7, "INTERRUPTED": 130,
     }  # fmt: skip
 
 
@@ -101,8 +101,14 @@ def test_one_action_for_many_hosts_names_those_to_blame() -> None:
 
 def test_a_dag_run_that_failed_shows_the_logs_of_its_tasks() -> None:
     tasks = [{"task": "load", "host": "dn01p", "log": ["first", "last"]}, {"task": "wait", "host": "", "log": []}]
-    watch = watched(WORK, result("failed", "mn02p", {"msg": "it failed", "failures": tasks}))
+    res = {"msg": "it failed", "failures": tasks}
+    watch = watched(WORK, result("failed", "mn02p", res, task_action="airflow_dag_run"))
     assert watch.messages == ["load on dn01p:", "  first", "  last", "wait on no host:"]
+
+
+def test_failures_of_another_module_are_none_of_a_dag_run() -> None:
+    watch = watched(WORK, result("failed", "dn01p", {"msg": "it failed", "failures": ["No package x available."]}))
+    assert (watch.messages, watch.reasons()) == ([], ["dn01p: r: t: it failed"])
 
 
 def test_without_a_failed_task_the_error_of_ansible_is_the_reason() -> None:
