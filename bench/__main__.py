@@ -49,9 +49,8 @@ class Bench:
         """Measure each work of a way once, from hosts that have nothing; leave nothing."""
         job.cluster.everywhere(way.forget)
         complete = self.one(way, job, Case(way.name, FIRST, len(job.cluster.hosts), files))
-        if (
-            way.name != OURS and FIRST in way.works and not complete
-        ):  # a peer that was stopped half way begins the next works complete
+        # A peer that was stopped half way begins the next works complete.
+        if way.name != OURS and FIRST in way.works and not complete:
             job.cluster.everywhere(way.forget)
             self.run(next(way for way in WAYS if way.name == FLOOR), job)
         for work, look in [(ONE, False), (NOTHING, False)] + [(ONE, True)] * memory:

@@ -5,25 +5,19 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench import trees
 from bench.measure import BenchError, measure
-from bench.ways import Job
+from bench.ways import Job, ours
 from lab.plain_cluster import HOME, PlainCluster, environment
 
 FILES, LIMIT = 600, 120.0
 BAR = 1.10  # times ansible-playbook
 NOTHING = "nothing changed"
-
-
-def by_ansible(job: Job, parse: bool) -> list[str]:
-    """Return the delivery by ansible-playbook."""
-    values = ["-e", f"dag_release_source={job.tree}", *([] if parse else ["-e", "dag_release_parse=false"])]
-    return job.cluster.argv("deploy_dags.yml", "-l", "datanodes", *values)
 
 
 def by_command(job: Job, parse: bool) -> list[str]:
@@ -32,7 +26,7 @@ def by_command(job: Job, parse: bool) -> list[str]:
     return [sys.executable, "-m", "airflow_ops.cli", *line]
 
 
-WAYS = {"ansible-playbook": by_ansible, "airflow-ops": by_command}
+WAYS: dict[str, Callable[[Job, bool], list[str]]] = {"ansible-playbook": ours, "airflow-ops": by_command}
 
 
 def seconds(job: Job, way: str, parse: bool) -> float:

@@ -46,9 +46,9 @@ class Way:
     forget: str = EMPTY.format(TARGET)
 
 
-def ours(job: Job) -> list[str]:
+def ours(job: Job, parse: bool = False) -> list[str]:
     """Return the command as an admin types it; plain hosts have no Airflow that could parse the tree."""
-    values = ("-e", f"dag_release_source={job.tree}", "-e", "dag_release_parse=false")
+    values = ("-e", f"dag_release_source={job.tree}", *(() if parse else ("-e", "dag_release_parse=false")))
     return job.cluster.argv("deploy_dags.yml", "-l", "datanodes", *values)
 
 

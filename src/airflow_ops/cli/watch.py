@@ -17,8 +17,8 @@ CHECKS = (SPEC, "ansible.builtin.assert", "ansible.builtin.debug", "preflight_in
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable", "runner_on_skipped")
 # Lines of Ansible and its callbacks that say nothing about the work.
 NOISE = re.compile(r"^(\s*$|(PLAY|TASK|PLAYBOOK|RUNNING HANDLER)\b|Playbook run took |Environments?: )")
-SEVERITY = "drift_severity"
-DAG_RUN = "airflow_dag_run"
+SEVERITY = "drift_severity"  # a statistic of drift.yml
+DAG_RUN = "airflow_dag_run"  # the module whose failure comes with the logs of tasks
 # What ansible-core puts before a message; the line says already that a task failed.
 PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
 ERROR = re.compile(r"^\[?ERROR\]?!?:? ", re.M)
