@@ -12,6 +12,12 @@ DEBIAN_PACKAGES := debootstrap systemd-container e2fsprogs iproute2 iptables ope
 PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule \
 	roles/watchdog/files
 
+REPORTS := artifacts/junit
+# For the fault tests: how many labs they run on side by side, which part of them (1/4), more options of pytest.
+LANES := 2
+SHARD :=
+FAULTS :=
+
 # A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
 
@@ -51,19 +57,21 @@ lint: setup ## ansible-lint (production profile), yamllint, ruff, mypy
 	$(BIN)/python -m airflow_ops.role_docs --check
 
 unit: setup ## the tests that need no host
-	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/pytest -q -n 2 tests/unit
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/pytest -q -n 2 --junit-xml $(REPORTS)/unit.xml tests/unit
 
 molecule: setup ## the roles one by one, on the lab's dev hosts
 	. lab/activate dev && tests/run_molecule
 
 integration: setup ## the whole cluster on the lab's prod hosts, from bare hosts
-	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/integration
+	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 --junit-xml $(REPORTS)/integration.xml tests/integration
 
 test: setup ## lint, unit, molecule and integration, with the time of each
 	@tests/timed "lint unit molecule" integration
 
-faults: setup ## the fault tests: hosts are killed, cut off, filled
-	. lab/activate prod && $(BIN)/pytest -q --timeout 1800 --durations 20 tests/faults
+# Two lanes, each with a lab; the modules go to whichever is free.
+faults: setup ## the fault tests: hosts are killed, cut off, filled (SHARD=1/4 for a part that takes about a quarter)
+	. lab/activate prod && $(BIN)/pytest -q -n $(LANES) --dist loadfile --no-loadscope-reorder --timeout 1800 --durations 20 \
+	  --junit-xml $(REPORTS)/faults$(subst /,of,$(SHARD)).xml --shard "$(SHARD)" $(FAULTS) tests/faults
 
 soak: setup ## an hour of heavy load, in which the watchdog must not act (SOAK_SECONDS=600 for ten minutes); not in CI
 	. lab/activate prod && $(BIN)/pytest -q -s --timeout 0 tests/soak

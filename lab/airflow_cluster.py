@@ -8,14 +8,21 @@ import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from lab import vault
+from lab import saved, state, vault
 from lab.hosts import DEFAULT_HOSTS
+from lab.image import digest
 from lab.settings import REPOSITORY, Settings, from_environment
 
 FINISHED = ("success", "failed")
 POLL = 1.0  # seconds
+# What a built cluster depends on, below the repository: folders of Ansible, and our own code.
+BUILT_FROM = ("roles", "playbooks", "inventories", "library", "module_utils", "src", "lab")
+BUILT_FROM_PLUGINS = ("action_plugins", "filter_plugins")
+# The roles that write addresses, which differ from lab to lab.
+ADDRESSES = "metadata_db,broker"
 TRIGGER = """
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.models import DagModel
@@ -23,6 +30,14 @@ for dag, run, conf in runs:
     DagModel.get_dagmodel(dag).set_is_paused(False)
     trigger_dag(dag, run_id=run, conf=conf, replace_microseconds=False)
 """
+
+
+def built_from() -> str:
+    """Return a digest of all files that make a cluster what it is."""
+    folders = [REPOSITORY / name for name in (*BUILT_FROM, *BUILT_FROM_PLUGINS)]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    kept = [path for path in files if path.suffix != ".pyc" and not path.is_relative_to(REPOSITORY / "lab/inventory")]
+    return digest({str(path.relative_to(REPOSITORY)): sha256(path.read_bytes()).hexdigest() for path in kept})
 
 
 @dataclass(frozen=True)
@@ -54,13 +69,35 @@ class Cluster:
 
     @classmethod
     def standing(cls, environment: str) -> Cluster:
-        """Return the cluster of an environment; one whose services do not all run is built first."""
-        hosts = [host.name for host in DEFAULT_HOSTS if host.environment == environment]
-        subprocess.run(["lab", "up", *hosts], check=True)
+        """Return the cluster of an environment; one whose services do not all run is built first.
+
+        In a lab that has none of its hosts, a copy of one that this tree has built before does instead, where there is
+        one; otherwise the new one is saved for the next.
+        """
         cluster = cls.named(environment)
-        if cluster.playbook("playbooks/status.yml", check=False).returncode:
+        hosts = [host.name for host in DEFAULT_HOSTS if host.environment == environment]
+        name = f"{environment}-{built_from()}"
+        new = not set(hosts) & set(state.load(cluster.settings).hosts)
+        if new and saved.exists(cluster.settings, name):
+            subprocess.run(["lab", "restore", name], check=True)
+            cluster.playbook("site.yml", "--tags", ADDRESSES)
+        subprocess.run(["lab", "up", *hosts], check=True)
+        if not cluster.runs():
+            cluster.playbook("lab/services/services.yml")
             cluster.playbook("site.yml")
+            if new:
+                cluster.save()
         return cluster
+
+    def save(self) -> None:
+        """Save the hosts, which boot again for it, so that other labs of this tree need not build theirs."""
+        hosts = [host.name for host in DEFAULT_HOSTS if host.environment == self.environment]
+        subprocess.run(["lab", "save", f"{self.environment}-{built_from()}", *hosts], check=True)
+        self.playbook("playbooks/start.yml")
+
+    def runs(self) -> bool:
+        """Say whether all services run; one that has just booted gets the time to."""
+        return self.playbook("playbooks/start.yml", check=False).returncode == 0
 
     def secrets(self) -> dict[str, Any]:
         """Return what the vault of the environment holds."""

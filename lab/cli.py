@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from airflow_ops.columns import columns
-from lab import cgroup, cluster, disk, host, image, machine, network, settings, state, tree
+from lab import cgroup, cluster, disk, host, image, machine, network, saved, settings, state, tree
 from lab.errors import LabError
 from lab.hosts import DEFAULT_HOSTS, choose, find
 from lab.settings import Settings
@@ -153,6 +153,22 @@ def kill(name: Name) -> None:
     lab = _lab()
     with cluster.one_host(lab, name):
         cluster.cut_power(lab, name)
+
+
+@app.command()
+def save(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    hosts: Annotated[list[str] | None, typer.Argument(metavar="HOST", help="Hosts; all of the lab by default.")] = None,
+) -> None:
+    """Keep copies of hosts, with their secrets; those that run are shut down for it and boot again."""
+    lab = _lab()
+    saved.save(lab, name, [find(one).name for one in hosts or sorted(state.load(lab).hosts)], _say)
+
+
+@app.command()
+def restore(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Boot copies of saved hosts in place of all that the lab has."""
+    saved.restore(_lab(), name, _say)
 
 
 @app.command()

@@ -23,6 +23,8 @@ BOOT_SECONDS = 120.0
 POWEROFF_SECONDS = 20.0
 POWEROFF_SIGNAL = signal.SIGRTMIN + 4  # systemd, as the first process: start poweroff.target
 
+KEY_FILE = "etc/ssh/ssh_host_ed25519_key.pub"  # made for one host of one lab: it says whose identity a disk has
+
 # A shell enters the host's cgroups before it becomes systemd-nspawn: $1 cgroups, the rest is the command.
 ENTER_AND_RUN = 'for folder in $1; do echo $$ > "$folder/cgroup.procs"; done; shift; exec "$@"'
 
@@ -33,21 +35,21 @@ def disk_of(settings: Settings, host: str) -> Disk:
 
 
 def prepare(settings: Settings, host: Host, made: Made, everybody: Sequence[Host]) -> None:
-    """Make what is missing of the host's disk and mount it; a new host gets its identity."""
+    """Make what is missing of the host's disk and mount it; a new host, or a copy of another one, gets its identity."""
     for folder in made.lower:
         if not Path(folder).is_dir():
             raise LabError(f"Host {host.name} stands on {folder}, which is gone; run `lab destroy {host.name}`.")
     own = disk_of(settings, host.name)
     disk.create(own)
     disk.mount(own, [Path(folder) for folder in made.lower])
-    done = own.data / "identity"
-    if not done.exists():
-        for name, (mode, text) in identity(settings, host, everybody).items():
+    done, files = own.data / "identity", identity(settings, host, everybody)
+    if not done.exists() or done.read_text(encoding="ascii") != files[KEY_FILE][1]:
+        for name, (mode, text) in files.items():
             _write(own.root / name, mode, text)
         home = own.root / "home" / tree.ADMIN
         for path in (home / ".ssh", home / ".ssh" / "authorized_keys"):
             os.chown(path, home.stat().st_uid, home.stat().st_gid)
-        done.touch()
+        done.write_text(files[KEY_FILE][1], encoding="ascii")
 
 
 def identity(settings: Settings, host: Host, everybody: Sequence[Host]) -> dict[str, tuple[int, str]]:
@@ -60,7 +62,7 @@ def identity(settings: Settings, host: Host, everybody: Sequence[Host]) -> dict[
         "etc/resolv.conf": (0o644, _resolv_conf()),
         "etc/systemd/network/10-host0.network": (0o644, network_file(settings, host)),
         "etc/ssh/ssh_host_ed25519_key": (0o600, key.read_text(encoding="ascii")),
-        "etc/ssh/ssh_host_ed25519_key.pub": (0o644, f"{keys.public(key)}\n"),
+        KEY_FILE: (0o644, f"{keys.public(key)}\n"),
         f"home/{tree.ADMIN}/.ssh/authorized_keys": (0o600, f"{admin}\n"),
     }
 

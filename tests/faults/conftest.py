@@ -1,4 +1,7 @@
-"""The healthy cluster of prod hosts with the sample DAGs live, and a small development environment beside it."""
+"""The healthy cluster of prod hosts with the sample DAGs live, and a small development environment beside it.
+
+With pytest-xdist each worker has a cluster of its own; --shard and --proof choose what runs.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,10 +12,63 @@ import pytest
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
 from lab.two_sides import Sides
+from tests import lanes
+from tests.faults import selection
+from tests.faults.selection import Selection, Shard
+
+lanes.enter()
 
 LAB = REPOSITORY / "lab/lab"
 TABLES = "connection variable slot_pool"
 KEPT = "/root/tables-before-the-tests.sql"
+
+CHOSEN = pytest.StashKey[Selection]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose."""
+    parser.addoption("--shard", default="", help="K/N: only the K-th of N parts, which take about the same time")
+    parser.addoption("--proof", default="", help="K/N: that shard, the smoke tests and what the last commits touched")
+    parser.addoption("--proof-seconds", type=float, default=float("inf"), help="what the modules of --proof may take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a shard that is none before anything runs."""
+    try:
+        config.stash[CHOSEN] = _chosen(
+            config.getoption("--shard"), config.getoption("--proof"), config.getoption("--proof-seconds")
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _chosen(shard: str, proof: str, limit: float) -> Selection:
+    table, took = selection.areas(), selection.seconds()
+    modules = {module for area in table.values() for module in area.modules}
+    if not shard and not proof:
+        return Selection(frozenset(modules))
+    part = Shard.parse(shard or proof)
+    chosen = selection.shards(modules, took, part.count)[part.number - 1]
+    if shard:
+        return Selection(chosen)
+    changed = selection.touched(table, selection.last_touched())
+    return selection.proof(table, chosen, changed, took, limit)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take what was chosen, the longest modules first, so that the lanes end together."""
+    took, chosen = selection.seconds(), config.stash[CHOSEN]
+    names = {item: item.nodeid.removeprefix("tests/faults/") for item in items}
+    left_out = [item for item in items if not chosen.takes(names[item])]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: -took.get(names[item].partition("::")[0], selection.UNKNOWN))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what the time did not suffice for."""
+    for module in config.stash[CHOSEN].left_out:
+        terminalreporter.write_line(f"not run, the budget is spent: {module}")
 
 
 @pytest.fixture(scope="session")

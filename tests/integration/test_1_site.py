@@ -51,3 +51,9 @@ def test_a_second_run_changes_nothing(second_run: SecondRun) -> None:
 def test_a_preview_of_the_finished_cluster_shows_no_change(cluster: Cluster) -> None:
     run = cluster.playbook("site.yml", "--check", "--diff", "-l", "mn01p,mn02p,dn01p")  # one host of each kind
     assert not any(changed_by_host(run).values()), changing_tasks(run)
+
+
+def test_everything_is_back_after_all_hosts_have_booted_again(cluster: Cluster) -> None:
+    """The copies that are made meanwhile are the clusters of the fault tests."""
+    cluster.save()
+    cluster.playbook("playbooks/status.yml")
