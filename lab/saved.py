@@ -7,6 +7,7 @@ these hosts know. Where it is brought back, each host gets the identity of that 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -50,6 +51,7 @@ def save(settings: Settings, name: str, hosts: Sequence[str], say: Say) -> None:
         work = target.with_name(f"{target.name}.partial")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True, mode=0o700)
+        os.sync()  # the namespaces of other hosts may hold the mounts of these: unmounting alone writes nothing
         for one in hosts:
             _copy(host.disk_of(settings, one).image, work / f"{one}.img")
         for pattern in SECRETS:

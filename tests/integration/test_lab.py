@@ -5,6 +5,7 @@ Has a lab of its own, beside whatever else runs: two hosts of the dev environmen
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroup, disk, host, network, settings
+from lab import cgroup, disk, host, network, saved, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "labtst"
@@ -22,11 +23,13 @@ LAB = settings.from_environment(ENVIRONMENT)
 MASTER, DATA = "mn01d", "dn01d"
 
 
-def lab(*words: str, ok: int | None = 0, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run a command of the lab; ``ok`` is the exit code it must have."""
+def lab(
+    *words: str, ok: int | None = 0, timeout: float = 120, env: dict[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the lab, or of the one that the variables name; ``ok`` is the exit code it must have."""
     result = subprocess.run(
         [ROOT / "lab/lab", *words],
-        env={**os.environ, **ENVIRONMENT},
+        env={**os.environ, **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -37,9 +40,11 @@ def lab(*words: str, ok: int | None = 0, timeout: float = 120) -> subprocess.Com
     return result
 
 
-def ssh(host: str, command: str, *options: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def ssh(
+    host: str, command: str, *options: str, timeout: float = 60, lab: settings.Settings = LAB
+) -> subprocess.CompletedProcess[str]:
     """Run a command on a host with the lab's ssh configuration, as testinfra does."""
-    words = ["timeout", str(timeout), "ssh", "-F", str(LAB.ssh_config), *options, host, command]
+    words = ["timeout", str(timeout), "ssh", "-F", str(lab.ssh_config), *options, host, command]
     return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
@@ -221,6 +226,43 @@ def test_lab_is_healed_after_the_machine_lost_power() -> None:
     lab("up", MASTER, DATA)
     assert on(DATA, "cat file") == "kept\n"
     assert on(DATA, f"bash -c '</dev/tcp/{MASTER}/22' && echo reached") == "reached\n"
+
+
+@pytest.fixture
+def beside() -> Iterator[dict[str, str]]:
+    """Return the variables of a second lab; afterwards it is gone, and what was saved."""
+    name = "labcpy"
+    variables = {"LAB_NAME": name, "LAB_NETWORK": "10.76.253.0/24", "LAB_STATE": f"/var/lib/airflow-ops-lab/{name}"}
+    yield variables
+    lab("destroy", env=variables)
+    shutil.rmtree(saved.folder(LAB.cache, NAME), ignore_errors=True)
+
+
+def test_saved_hosts_come_back_in_another_lab_as_hosts_of_its_own(beside: dict[str, str]) -> None:
+    other = settings.from_environment(beside)
+    on(DATA, "echo kept > file")
+    lab("save", NAME, DATA)
+    assert on(DATA, "cat file") == "kept\n"  # it runs again
+    lab("restore", NAME, env=beside)
+    told = ssh(DATA, f"cat file; getent hosts {DATA}; cat /etc/ssh/ssh_host_ed25519_key.pub", lab=other).stdout.split()
+    assert told[:3] == ["kept", "10.76.253.41", DATA]
+    assert told[4] not in on(DATA, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+    assert other.vault_password.read_text() == LAB.vault_password.read_text()
+    assert saved.folder(LAB.cache, NAME).stat().st_mode & 0o077 == 0
+    ssh(DATA, "echo other > file", lab=other)
+    assert on(DATA, "cat file") == "kept\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("restore", "nothing"), "Nothing usable is saved as 'nothing'"),
+        (("save", "some", "mn02p"), "There is no host mn02p in the lab 'labtst'; `lab up mn02p` makes it."),
+    ],
+)
+def test_what_is_not_there_is_neither_saved_nor_restored(words: tuple[str, ...], said: str) -> None:
+    assert said in lab(*words, ok=1).stderr
+    assert state(DATA) == "running"
 
 
 def test_a_network_that_is_taken_is_refused() -> None:
