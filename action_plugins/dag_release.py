@@ -101,6 +101,7 @@ def order(args: dict[str, Any]) -> Order:
             folder=Path(source["folder"]).expanduser(),
             repo=source["repo"],
             version=source["version"],
+            subfolder=source["subfolder"],
             allow_dirty=check_type_bool(source["allow_dirty"]),
             allow_empty=check_type_bool(source["allow_empty"]),
             ignore_file=source["ignore_file"],

@@ -28,9 +28,9 @@ options:
     required: true
   source:
     description:
-      - What to deliver. C(folder) on the controller, or C(repo) and C(version) of a git repository, C(allow_dirty),
-        C(allow_empty), C(ignore_file) in gitignore syntax, C(airflow_ignore_syntax) (C(regexp) or C(glob)),
-        C(max_file_size) in MiB, C(extra_files) from elsewhere by their path in the release.
+      - What to deliver. C(folder) on the controller, or C(repo), C(version) and C(subfolder) of a git repository,
+        C(allow_dirty), C(allow_empty), C(ignore_file) in gitignore syntax, C(airflow_ignore_syntax) (C(regexp) or
+        C(glob)), C(max_file_size) in MiB, C(extra_files) from elsewhere by their path in the release.
       - With C(files) or C(remove), lists of paths, the release is the live one with these files replaced or removed.
     type: dict
     default: {}

@@ -18,6 +18,7 @@ from airflow_ops.cli.verbs import VERBS, Option, Verb
 PROGRAM = "airflow-ops"
 SHELLS = ("bash", "zsh", "fish")
 METAVARS: dict[Callable[[str], Any], str] = {
+    values.below: "PATH",
     values.conf: "JSON|@FILE",
     values.folder: "FOLDER",
     values.moment: "DATE",

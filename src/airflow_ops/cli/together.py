@@ -35,6 +35,8 @@ def deploy(values: Values) -> Values:
     rest = _without(values, "dag_release_files", "remove")
     if "dag_release_repo" in rest and "dag_release_source" in rest:
         raise BadValue("--repo and --source both name where the DAGs come from; give one of them.")
+    if "dag_release_subfolder" in rest and "dag_release_repo" not in rest:
+        raise BadValue("--subfolder is a folder of the repository that --repo names; give both.")
     if remove and not paths:
         raise BadValue("--remove needs the files to take out.")
     if not paths:

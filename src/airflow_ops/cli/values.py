@@ -127,6 +127,13 @@ def folder(text: str) -> str:
     return str(path.absolute())
 
 
+def below(text: str) -> str:
+    """Return a path below something that is named elsewhere."""
+    if not text or text.startswith(("/", "-")) or ".." in text.split("/") or not text.isprintable():
+        raise BadValue(f"{text!r} is no path below another folder.")
+    return text
+
+
 def new_file(text: str) -> str:
     """Return the absolute path of a file to be written."""
     path = Path(text).expanduser().absolute()

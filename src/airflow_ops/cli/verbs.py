@@ -100,6 +100,9 @@ VERBS = (
             Option("--remove", "remove", "take the files out of what is live instead"),
             Option("--at", "dag_release_version", "branch, tag or commit of the repository", values.revision),
             Option("--repo", "dag_release_repo", "the git repository instead of a folder", values.repository),
+            Option(
+                "--subfolder", "dag_release_subfolder", "the folder of the repository that holds the DAGs", values.below
+            ),
             Option("--source", "dag_release_source", "the folder of the DAGs, by default dags/", values.folder),
             Option("--allow-missing", "dag_release_allow_missing", "go on without hosts that are down"),
             Option("--allow-dirty", "dag_release_allow_dirty", "deliver a folder with uncommitted changes"),
@@ -110,7 +113,7 @@ VERBS = (
             "airflow-ops deploy --check",
             "airflow-ops -e prod deploy",
             "airflow-ops -e prod deploy PR_FORECAST.py      # as with ss FILE",
-            "airflow-ops -e prod deploy --repo git@git.example.com:team/dags.git --at v1.4",
+            "airflow-ops -e prod deploy --repo git@git.example.com:team/dags.git --at v1.4 --subfolder dags",
         ),
         limit="datanodes",
         state="releases",

@@ -18,6 +18,8 @@ from pathspec import GitIgnoreSpec
 from airflow_ops.dag_release.plan import Source
 
 AIRFLOW_IGNORE = ".airflowignore"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_SIZE = 1024  # bytes, by its specification
 
 
 def findings(files: Mapping[str, Path], source: Source) -> list[str]:
@@ -29,7 +31,18 @@ def findings(files: Mapping[str, Path], source: Source) -> list[str]:
     with warnings.catch_warnings(action="ignore"):  # of the compiler
         for name, path in files.items():
             found += name_findings(name) or _file_findings(name, path, source)
-    return found + _dangling(files, source.folder.resolve()) + collisions(files)
+    return found + pointers(files) + _dangling(files, source.folder.resolve()) + collisions(files)
+
+
+def pointers(files: Mapping[str, Path]) -> list[str]:
+    """Return the files that Git LFS holds and nobody fetched: a pointer of a few lines stands for their content."""
+    small = (name for name, path in files.items() if path.is_file() and path.stat().st_size <= LFS_SIZE)
+    return [
+        f"{name} is a Git LFS pointer and not the file itself; install git-lfs on the controller, or run git lfs pull "
+        "in the folder"
+        for name in small
+        if os.access(files[name], os.R_OK) and files[name].read_bytes().startswith(LFS_POINTER)
+    ]
 
 
 def _dangling(files: Mapping[str, Path], root: Path) -> list[str]:

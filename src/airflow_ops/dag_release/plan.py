@@ -65,6 +65,7 @@ class Source:
     folder: Path
     repo: str = ""
     version: str = "HEAD"
+    subfolder: str = ""  # of the repository; empty for all of it
     allow_dirty: bool = False
     allow_empty: bool = False
     ignore_file: str = ".dagreleaseignore"

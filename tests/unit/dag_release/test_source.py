@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from airflow_ops.dag_release import source as module
+from airflow_ops.dag_release.checks import findings
+from airflow_ops.dag_release.git import Wanted, absolute, check_out, describe, is_local, shown
 from airflow_ops.dag_release.plan import ReleaseError, Source
-from airflow_ops.dag_release.source import check_out, describe, resolved, shown
+from airflow_ops.dag_release.source import resolved
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -106,7 +108,7 @@ def test_a_password_stays_out_of_arguments_and_messages(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(subprocess, "run", watched)
     with pytest.raises(ReleaseError) as refusal:
-        check_out("https://kim:SECRET@host.invalid/r.git", "HEAD", tmp_path, tmp_path / "cache")
+        check_out(Wanted("https://kim:SECRET@host.invalid/r.git", "HEAD"), tmp_path, tmp_path / "cache")
     assert "SECRET" not in str(refusal.value) + "".join(calls)
     (secret,) = [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
     assert secret.stat().st_mode & 0o777 == 0o600
@@ -123,3 +125,150 @@ def test_a_password_stays_out_of_arguments_and_messages(tmp_path: Path, monkeypa
 )
 def test_shown(repo: str, text: str) -> None:
     assert shown(repo) == text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_subfolder_of_a_repository_is_the_tree(repo: Path) -> None:
+    (repo / "tests").mkdir()
+    (repo / "tests/test_dags.py").write_text("import pytest")
+    (repo / "setup.py").write_text("")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "two")
+    (repo / "setup.py").write_text("# not part of what is delivered")
+    with resolved(Source(Path(), repo=str(repo), subfolder="dags/")) as (found, _):
+        assert names(found.folder) == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("subfolder", "why"),
+    [
+        ("nowhere", "has no folder nowhere"),
+        ("dags/a.py", "has no folder"),
+        ("../x", "must be a path"),
+        ("/x", "must be"),
+    ],
+)
+def test_a_subfolder_that_is_none_is_refused(repo: Path, subfolder: str, why: str) -> None:
+    with pytest.raises(ReleaseError, match=why), resolved(Source(Path(), repo=str(repo), subfolder=subfolder)):
+        pass
+
+
+def test_a_subfolder_needs_a_repository(repo: Path) -> None:
+    with pytest.raises(ReleaseError, match="dag_release_subfolder is set"), resolved(Source(repo, subfolder="dags")):
+        pass
+
+
+@pytest.fixture
+def outer(repo: Path, tmp_path: Path) -> Path:
+    """Return a repository with a submodule in dags, which has one itself, and one beside dags."""
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    for folder in (inner, outer):
+        folder.mkdir()
+        git(folder, "init", "-q")
+        (folder / "word.py").write_text(folder.name)
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(inner, *add, str(repo), "deep")
+    git(inner, "add", "-A")
+    git(inner, "commit", "-qm", "inner")
+    git(outer, *add, "../inner", "dags/shared")
+    git(outer, *add, str(repo), "beside")
+    git(outer, "add", "-A")
+    git(outer, "commit", "-qm", "outer")
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("subfolder", "expected"),
+    [
+        ("", ["beside/dags/a.py", "dags/shared/deep/dags/a.py", "dags/shared/word.py", "word.py"]),
+        ("dags", ["shared/deep/dags/a.py", "shared/word.py"]),
+        ("dags/shared", ["deep/dags/a.py", "word.py"]),
+        ("dags/shared/deep/dags", ["a.py"]),
+    ],
+)
+def test_submodules_come_with_the_part_that_they_lie_in(outer: Path, subfolder: str, expected: list[str]) -> None:
+    with resolved(Source(Path(), repo=str(outer), subfolder=subfolder)) as (found, _):
+        assert [name for name in names(found.folder) if ".git" not in name] == expected
+
+
+def test_a_submodule_that_cannot_be_fetched_is_named(outer: Path, tmp_path: Path) -> None:
+    (tmp_path / "inner").rename(tmp_path / "moved")
+    with (
+        pytest.raises(ReleaseError, match="dags/shared is a submodule, and from"),
+        resolved(Source(Path(), repo=str(outer))),
+    ):
+        pass
+
+
+def test_a_repository_elsewhere_brings_no_folder_of_this_machine(
+    outer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_ops.dag_release.git.is_local", lambda _: False)
+    with pytest.raises(ReleaseError, match="'file' not allowed"):
+        check_out(Wanted(str(outer), "HEAD"), tmp_path / "target", tmp_path / "cache")
+
+
+def test_a_folder_with_a_submodule_that_was_not_fetched_is_refused(outer: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(outer), str(clone))
+    with (
+        pytest.raises(ReleaseError, match=r"shared of .* is a submodule that was not fetched"),
+        resolved(Source(clone / "dags", allow_dirty=True)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "repo", "expected"),
+    [
+        ("https://host/b.git", "https://kim:pw@host/team/a.git", "https://host/b.git"),
+        ("../b.git", "https://kim:pw@host/team/a.git", "https://kim:pw@host/team/b.git"),
+        ("../../b.git", "https://host/team/a.git/", "https://host/b.git"),
+        ("./b.git", "/srv/a", "/srv/a/b.git"),
+        ("../b.git", "git@host:team/a.git", "git@host:team/b.git"),
+        ("../b.git", "git@host:a.git", "git@host:b.git"),
+    ],
+)
+def test_the_address_of_a_submodule(address: str, repo: str, expected: str) -> None:
+    assert absolute(address, repo) == expected
+
+
+@pytest.mark.parametrize(
+    ("repo", "expected"),
+    [
+        ("/srv/a", True),
+        ("file:///srv/a", True),
+        ("a", True),
+        ("https://host/a", False),
+        ("git@host:a", False),
+        ("ext::sh", False),
+    ],
+)
+def test_is_local(repo: str, expected: bool) -> None:
+    assert is_local(repo) is expected
+
+
+@pytest.fixture
+def lfs(repo: Path) -> Path:
+    """Return the repository with a file that Git LFS holds; its account has git-lfs set up, the test's has not."""
+    (repo / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    (repo / "dags/model.bin").write_bytes(b"the model itself" * 99)
+    clean = ["-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.required=true"]
+    git(repo, *clean, "add", "-A")
+    git(repo, *clean, "commit", "-qm", "a model")
+    return repo
+
+
+def test_files_of_git_lfs_are_fetched(lfs: Path) -> None:
+    with resolved(Source(Path(), repo=str(lfs), subfolder="dags")) as (found, _):
+        assert (found.folder / "model.bin").read_bytes() == b"the model itself" * 99
+
+
+def test_without_git_lfs_its_files_are_refused_by_name(lfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_ops.dag_release.git.shutil.which", lambda _: None)
+    with resolved(Source(Path(), repo=str(lfs), subfolder="dags")) as (found, _):
+        (finding,) = findings({path.name: path for path in found.folder.iterdir()}, found)
+    assert finding.startswith("model.bin is a Git LFS pointer")

@@ -57,6 +57,8 @@ CASES: list[tuple[str, list[str], str]] = [
     ("revision that is an option", ["deploy", "--at", "--upload-pack=x"], "is no revision"),
     ("revision with a space", ["deploy", "--at", "v 1"], "is no revision"),
     ("range of revisions", ["deploy", "--at", "v1..v2"], "is no revision"),
+    ("subfolder of no repository", ["deploy", "--subfolder", "dags"], "give both"),
+    ("subfolder above", ["deploy", "--repo", "r", "--subfolder", "a/../.."], "is no path below"),
     ("repository with a password", ["deploy", "--repo", "https://u:pw@host/r"], "holds a password"),
     ("repository that is an option", ["deploy", "--repo", "--config"], "is no address"),
     ("wait that is no number", ["deploy", "--wait", "long"], "'long' is no whole number from 0 to 86400"),
