@@ -68,6 +68,11 @@ services:
     standby: {description: Whether it is meant to be stopped on this host., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
+stale:
+  description: The services that are stale.
+  type: list
+  elements: str
+  returned: always
 version:
   description: The installed version of Airflow, empty when there is none.
   type: str
@@ -200,15 +205,17 @@ def main() -> None:
     # --timestamp: a process that starts within the second in which a file was written is not older than the file.
     command = ["systemctl", "show", "--timestamp=us+utc", f"--property={','.join(PROPERTIES)}", *units.values()]
     shown = parse_show(module.run_command(command, check_rc=True, environ_update={"LC_ALL": "C"})[1]) if units else {}
+    services = {
+        service: {
+            **describe(service, shown[unit], home, environment_file),
+            "standby": service in module.params["standby"],
+        }
+        for service, unit in units.items()
+    }
     module.exit_json(
         changed=False,
-        services={
-            service: {
-                **describe(service, shown[unit], home, environment_file),
-                "standby": service in module.params["standby"],
-            }
-            for service, unit in units.items()
-        },
+        services=services,
+        stale=[service for service, seen in services.items() if seen["stale"]],
         version=version_of(link_target(home / "venv")),
         release=Path(link_target(Path(module.params["dags_folder"]))).name,
     )

@@ -9,7 +9,8 @@ short_description: Make a virtual host of RabbitMQ and the one account that may 
 description:
   - Compares what the server exports (C(rabbitmqctl export_definitions)) with what is wanted and imports the difference.
   - The password never stands on a command line, unlike with M(community.rabbitmq.rabbitmq_user). Only its salted hash
-    is handed over, on standard input. A changed password takes effect at once, an unchanged one is no change.
+    is handed over, on standard input. A changed password takes effect at once, an unchanged one is no change. An
+    account of RabbitMQ has one password: from then on nobody logs in with the one before, and connections stay.
   - The account gets all rights in the virtual host, none in others, and no tags.
   - Must run as root on the server's host, while the server runs.
 options:
@@ -17,6 +18,11 @@ options:
     description: Name of the virtual host.
     type: str
     required: true
+  update_password:
+    description: Whether an account that exists with another password gets this one, or is left as it is.
+    type: str
+    choices: [always, on_create]
+    default: always
   absent_users:
     description: Accounts that are removed.
     type: list
@@ -44,6 +50,10 @@ actions:
   type: list
   elements: str
   sample: ["make the virtual host airflow", "remove the account guest"]
+pending:
+  description: Whether the account keeps another password than the given one.
+  returned: always
+  type: bool
 """
 
 import base64
@@ -83,10 +93,22 @@ def is_password(user: dict[str, Any], password: str) -> bool:
     return hmac.compare_digest(known, password_hash(password, base64.b64decode(known)[:SALT_BYTES]))
 
 
-def plan_user(have: Definitions, name: str, password: str, salt: bytes) -> list[Action]:
-    """Return what gives the account this password and no tags."""
-    user = next((user for user in have["users"] if user["name"] == name), None)
-    if user and is_password(user, password) and not user.get("tags"):
+def account(have: Definitions, name: str) -> dict[str, Any] | None:
+    """Return the account, as exported."""
+    return next((user for user in have["users"] if user["name"] == name), None)
+
+
+def is_pending(have: Definitions, want: dict[str, Any]) -> bool:
+    """Return whether the account keeps another password than the wanted one."""
+    user = account(have, want["user"])
+    return bool(want["update_password"] == "on_create" and user and not is_password(user, want["password"]))
+
+
+def plan_user(have: Definitions, want: dict[str, Any], salt: bytes) -> list[Action]:
+    """Return what gives the account its password and no tags; one that keeps another password is left as it is."""
+    name, password = want["user"], want["password"]
+    user = account(have, name)
+    if is_pending(have, want) or (user and is_password(user, password) and not user.get("tags")):
         return []
     wanted = {"name": name, "password_hash": password_hash(password, salt), "hashing_algorithm": HASHING, "tags": []}
     text = f"set password and tags of the account {name}" if user else f"make the account {name}"
@@ -112,7 +134,7 @@ def plan(have: Definitions, want: dict[str, Any], salt: bytes) -> list[Action]:
     actions = []
     if want["vhost"] not in {vhost["name"] for vhost in have["vhosts"]}:
         actions.append(Action(f"make the virtual host {want['vhost']}", {"vhosts": [{"name": want["vhost"]}]}, []))
-    actions += plan_user(have, want["user"], want["password"], salt)
+    actions += plan_user(have, want, salt)
     actions += plan_permissions(have, want["user"], want["vhost"])
     present = {user["name"] for user in have["users"]}
     actions += [
@@ -156,15 +178,22 @@ def main() -> None:
             "vhost": {"type": "str", "required": True},
             "user": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
+            "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
             "absent_users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    actions = plan(exported(module), module.params, os.urandom(SALT_BYTES))
+    have = exported(module)
+    actions = plan(have, module.params, os.urandom(SALT_BYTES))
     if not module.check_mode:
         apply(module, actions)
     texts = [action.text for action in actions]
-    module.exit_json(changed=bool(actions), actions=texts, diff={"prepared": "".join(f"+ {text}\n" for text in texts)})
+    module.exit_json(
+        changed=bool(actions),
+        actions=texts,
+        pending=is_pending(have, module.params),
+        diff={"prepared": "".join(f"+ {text}\n" for text in texts)},
+    )
 
 
 if __name__ == "__main__":

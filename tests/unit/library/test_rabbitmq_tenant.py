@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from library.rabbitmq_tenant import HASHING, is_password, password_hash, plan
+from library.rabbitmq_tenant import HASHING, is_password, is_pending, password_hash, plan
 
 SALT = b"\x01\x02\x03\x04"
 PASSWORD = "p%@/# 한글"
-WANT = {"vhost": "airflow", "user": "airflow", "password": PASSWORD, "absent_users": ["guest"]}
+WANT = {
+    "vhost": "airflow",
+    "user": "airflow",
+    "password": PASSWORD,
+    "update_password": "always",
+    "absent_users": ["guest"],
+}
 ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
@@ -76,6 +82,24 @@ def server(
 )
 def test_plan(have: dict[str, list[dict[str, Any]]], expected: list[str]) -> None:
     assert [action.text for action in plan(have, WANT, SALT)] == expected
+
+
+@pytest.mark.parametrize(
+    ("users", "planned", "pending"),
+    [
+        pytest.param([], ["make the account airflow"], False, id="new"),
+        pytest.param([user()], [], False, id="unchanged"),
+        pytest.param([user(tags=["administrator"])], ["set password and tags of the account airflow"], False, id="tags"),
+        pytest.param([user(password="old", tags=["administrator"])], [], True, id="changed"),
+    ],
+)
+def test_an_account_that_exists_may_keep_its_password(
+    users: list[dict[str, Any]], planned: list[str], pending: bool
+) -> None:
+    want = WANT | {"update_password": "on_create"}
+    assert [action.text for action in plan(server(users), want, SALT)] == planned
+    assert is_pending(server(users), want) == pending
+    assert not is_pending(server(users), WANT)
 
 
 def test_no_action_holds_the_password() -> None:
