@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: mariadb_password
 short_description: Set the password of an account of MariaDB, beside those that it had or instead of them
 description:
-  - An account of MariaDB may have several ways to log in (C(IDENTIFIED VIA ... OR ...)), so that two passwords hold while
-    those who log in change from one to the other. M(community.mysql.mysql_user) knows one only.
+  - An account of MariaDB may have several ways to log in (C(IDENTIFIED VIA ... OR ...)), so that two passwords hold
+    while those who log in change from one to the other. M(community.mysql.mysql_user) knows one only.
   - Changes the account at all of its addresses. Does nothing when there is no such account.
   - What an account had is read from the server, so a run that was killed can be repeated, and a password that changes
     again meanwhile drops none that somebody may still use.
@@ -86,8 +86,8 @@ class Action(NamedTuple):
 
 def native(password: str) -> Login:
     """Return the login by password, as the server keeps it."""
-    inner = hashlib.sha1(password.encode()).digest()  # noqa: S324 - the server's format
-    return Login(NATIVE, f"*{hashlib.sha1(inner).hexdigest().upper()}")  # noqa: S324
+    inner = hashlib.sha1(password.encode()).digest()
+    return Login(NATIVE, f"*{hashlib.sha1(inner).hexdigest().upper()}")
 
 
 def logins_of(privileges: Mapping[str, Any]) -> list[Login]:
@@ -146,7 +146,7 @@ def main() -> None:
         for action in actions if not module.check_mode else ():
             cursor.execute(*statement(name, action))
     except mysql_driver.Error as error:
-        module.fail_json(msg=f"The server at {module.params['login_unix_socket']} does not let root set a password: {error.args[-1]}.")
+        module.fail_json(msg=f"The server does not let root set the password of {name}: {error.args[-1]}.")
     have |= {action.host: action.logins for action in actions}
     texts = [action.text for action in actions]
     module.exit_json(

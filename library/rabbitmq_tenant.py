@@ -178,7 +178,7 @@ def main() -> None:
             "vhost": {"type": "str", "required": True},
             "user": {"type": "str", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
-            "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+            "update_password": {"choices": ["always", "on_create"], "default": "always", "no_log": False},
             "absent_users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

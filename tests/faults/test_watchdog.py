@@ -123,8 +123,8 @@ def test_a_killed_child_is_the_scheduler_s_business(watchdog: Watchdog) -> None:
 def test_a_scheduler_that_systemd_gave_up_is_back_once_cron_is(watchdog: Watchdog) -> None:
     before = watchdog.pid()
     watchdog.sh("sudo systemctl stop cron")
-    with watchdog.unit_with(r"[Unit]\nStartLimitBurst=1\n"):
-        watchdog.sh(f"while systemctl is-active -q {UNIT}; do sudo systemctl kill -s KILL {UNIT}; sleep 7; done")
+    with watchdog.unit_with(r"[Unit]\nStartLimitIntervalSec=300\nStartLimitBurst=1\n"):
+        watchdog.sh(f"while systemctl is-active -q {UNIT}; do sudo systemctl kill -s KILL {UNIT}; sleep 12; done")
         assert watchdog.state() == "failed"
         start = time.monotonic()
         watchdog.sh("sudo systemctl start cron")

@@ -17,7 +17,6 @@ DOOR = "sudo -u airflow sh /usr/hmg/2.2.1.0-552/airflow/bin/serviceCheckAndRun.s
 CONFIG = "/etc/airflow/watchdog.json"
 STATE = "/run/airflow-watchdog"
 KEPT = "/var/lib/airflow-ops/watchdog"
-DROP_IN = f"/run/systemd/system/{UNIT}.service.d"
 # Other limits than an administrator's, so that a test of what the limits do takes seconds.
 SHORT = {"strikes": 2, "grace": 20, "backoff": 0, "max_restarts": 20, "max_mails": 50}
 
@@ -99,16 +98,15 @@ class Watchdog:
     @contextmanager
     def unit_with(self, lines: str) -> Iterator[None]:
         """Give the unit other settings for a moment."""
-        text = shlex.quote(lines)
+        text, drop_in = shlex.quote(lines), f"/run/systemd/system/{self.unit}.service.d"
         self.sh(
-            f"sudo mkdir -p {DROP_IN} && printf {text} | sudo tee {DROP_IN}/fault.conf && sudo systemctl daemon-reload"
+            f"sudo mkdir -p {drop_in} && printf {text} | sudo tee {drop_in}/fault.conf && sudo systemctl daemon-reload"
         )
         try:
             yield
         finally:
-            self.sh(
-                f"sudo rm -rf {DROP_IN} && sudo systemctl daemon-reload && sudo systemctl reset-failed {UNIT} || true"
-            )
+            undo = f"sudo rm -rf {drop_in}; sudo systemctl daemon-reload; sudo systemctl reset-failed {self.unit}"
+            self.sh(undo, check=False)
 
 
 def wait(condition: Callable[[], bool], seconds: float, otherwise: str) -> float:

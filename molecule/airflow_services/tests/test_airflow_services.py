@@ -64,10 +64,9 @@ def test_a_host_has_only_the_units_of_its_groups(host: Host, services: list[str]
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("StartLimitIntervalUSec", "5min"),
-        ("StartLimitBurst", "10"),
-        ("Restart", "on-failure"),
-        ("RestartUSec", "5s"),
+        ("StartLimitIntervalUSec", "0"),
+        ("Restart", "always"),
+        ("RestartUSec", "10s"),
         ("KillMode", "mixed"),
         ("LimitNOFILE", "65536"),
         ("LimitNPROC", "16384"),

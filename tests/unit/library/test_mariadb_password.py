@@ -11,6 +11,8 @@ from library.mariadb_password import NATIVE, Action, Login, logins_of, native, p
 PASSWORD = "p%@/# 한글"
 NEW, OLD, OLDER = native(PASSWORD), native("old"), native("older")
 OTHER = Login("ed25519", "key")
+BESIDE = "set the password of airflow@h, the one before holds too"
+RETIRED = "retire the earlier password of airflow@h"
 
 
 def test_known_hash() -> None:
@@ -53,14 +55,14 @@ def test_logins_of(privileges: dict[str, Any], logins: list[Login]) -> None:
         pytest.param([NEW], False, "", [NEW], id="unchanged"),
         pytest.param([NEW], True, "", [NEW], id="unchanged-keep"),
         pytest.param([OLD], False, "set the password of airflow@h", [NEW], id="changed-at-once"),
-        pytest.param([OLD], True, "set the password of airflow@h, the one before holds too", [NEW, OLD], id="changed"),
+        pytest.param([OLD], True, BESIDE, [NEW, OLD], id="changed"),
         pytest.param([NEW, OLD], True, "", [NEW, OLD], id="repeated"),
-        pytest.param([OLD, OLDER], True, "set the password of airflow@h, the one before holds too", [NEW, OLD, OLDER], id="again"),
+        pytest.param([OLD, OLDER], True, BESIDE, [NEW, OLD, OLDER], id="again"),
         pytest.param([OLD, NEW], True, "", [OLD, NEW], id="changed-back"),
-        pytest.param([NEW, OLD], False, "retire the earlier password of airflow@h", [NEW], id="retired"),
-        pytest.param([OTHER], True, "set the password of airflow@h, the one before holds too", [NEW, OTHER], id="another-plugin"),
+        pytest.param([NEW, OLD], False, RETIRED, [NEW], id="retired"),
+        pytest.param([OTHER], True, BESIDE, [NEW, OTHER], id="another-plugin"),
         pytest.param([Login(NATIVE, "")], True, "set the password of airflow@h", [NEW], id="no-password-is-not-kept"),
-        pytest.param([NEW, Login("unix_socket", "")], True, "retire the earlier password of airflow@h", [NEW], id="nor-beside"),
+        pytest.param([NEW, Login("unix_socket", "")], True, RETIRED, [NEW], id="nor-beside"),
     ],
 )  # fmt: skip
 def test_plan(have: list[Login], keep: bool, text: str, after: list[Login]) -> None:

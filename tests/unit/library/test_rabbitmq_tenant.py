@@ -89,7 +89,9 @@ def test_plan(have: dict[str, list[dict[str, Any]]], expected: list[str]) -> Non
     [
         pytest.param([], ["make the account airflow"], False, id="new"),
         pytest.param([user()], [], False, id="unchanged"),
-        pytest.param([user(tags=["administrator"])], ["set password and tags of the account airflow"], False, id="tags"),
+        pytest.param(
+            [user(tags=["administrator"])], ["set password and tags of the account airflow"], False, id="too-mighty"
+        ),
         pytest.param([user(password="old", tags=["administrator"])], [], True, id="changed"),
     ],
 )

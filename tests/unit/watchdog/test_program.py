@@ -30,6 +30,7 @@ def config(folder: Path, **changes: Any) -> Config:
     (folder / "outbox").mkdir(exist_ok=True)
     values: dict[str, Any] = {
         "unit": "airflow-scheduler.service",
+        "beside": [],
         "process": "airflow scheduler",
         "home": str(folder),
         "environment_file": str(folder / "airflow.env"),
@@ -253,6 +254,44 @@ def test_a_worker_in_quarantine_is_left_alone(worker: Config, monkeypatch: pytes
     monkeypatch.setattr(look, "shown", lambda _config: {**WORKER, "ActiveState": "inactive", "DropInPaths": drop_in})
     check.check(worker)
     assert store.read(f"{worker.run_folder}/state.json")["verdict"] == "not watched"
+
+
+@pytest.mark.parametrize(
+    ("states", "verdicts", "told"),
+    [
+        pytest.param([("active", 0)] * 4, ["healthy"] * 4, [], id="well"),
+        pytest.param([("failed", 0)] * 3, ["gave up"] * 3, ["gave up"], id="failed"),
+        pytest.param([("failed", 0), ("active", 0)], ["gave up", "healthy"], ["gave up", "recovered"], id="back"),
+        pytest.param(
+            [("activating", deaths) for deaths in range(5)],
+            ["changing", "changing", "changing", "dies", "dies"],
+            ["trouble"],
+            id="dies-at-every-start",
+        ),
+        pytest.param([("inactive", 0)] * 3, [], [], id="stopped-by-somebody"),
+    ],
+)
+def test_a_service_beside_that_does_not_come_back_is_told_once(
+    worker: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    states: list[tuple[str, int]],
+    verdicts: list[str],
+    told: list[str],
+) -> None:
+    other = "airflow-triggerer.service"
+    config = worker._replace(beside=[other], policy=Policy(report_after=0), mail_to=["nobody"])
+    monkeypatch.setattr(check, "deliver", lambda _config: None)
+    seen = []
+    for state, deaths in states:
+        properties = {**WORKER, "ActiveState": state, "NRestarts": str(deaths)}
+        monkeypatch.setattr(look, "shown", lambda asked, shown=properties: shown if asked.unit == other else WORKER)
+        check.check(config)
+        record = store.read(f"{config.run_folder}/state.json")
+        assert record["verdict"] == "healthy"
+        seen += [record["beside"][other]["verdict"]] if record["beside"] else []
+    assert seen == verdicts
+    messages = [store.read(f"{config.run_folder}/outbox/{name}") for name in tell.waiting(config)]
+    assert [(each["unit"], each["kind"]) for each in messages] == [(other, kind) for kind in told]
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:

@@ -62,15 +62,8 @@ def watch(config: Config) -> int:
     state = store.state_of(before)
     decision, probe, asked = decided(config, state, before.get("progress_at"))
     _limit(config.restart_timeout + 60)  # the looks have had theirs, what was decided gets its own
-    record = {
-        "at": time.time(),
-        "unit": probe.unit,
-        "heartbeat": probe.heartbeat,
-        "verdict": decision.verdict,
-        "message": decision.message,
-        "progress_at": asked,
-        "state": decision.state._asdict(),
-    }
+    others = beside(config, before.get("beside", {}), probe.database)
+    record = {**recorded(probe, decision), "progress_at": asked, "beside": others}
     # Before the action: whatever happens meanwhile, this restart counts.
     store.write(path, json.dumps(record))
     folder = ""
@@ -78,6 +71,31 @@ def watch(config: Config) -> int:
         folder = restart(config, decision)
     announce(config, before, record, decision, folder)
     return int(decision.verdict in ("over time", "nothing seen"))
+
+
+def recorded(probe: Probe, decision: Decision) -> dict[str, Any]:
+    """Return what is kept of a look and what was decided."""
+    return {
+        "at": time.time(),
+        "unit": probe.unit,
+        "heartbeat": probe.heartbeat,
+        "verdict": decision.verdict,
+        "message": decision.message,
+        "state": decision.state._asdict(),
+    }
+
+
+def beside(config: Config, before: dict[str, Any], database: str) -> dict[str, Any]:
+    """Tell which of the other services does not come back; systemd starts them, so nothing else is done about it."""
+    policy = config.policy._replace(watched=True, strikes=1, max_restarts=0)
+    records = {}
+    for unit, probe in look.beside(config, database).items():
+        earlier = before.get(unit, {})
+        decision = decide(Seen((probe,), pause=paused(config)), store.state_of(earlier), policy, time.monotonic())
+        records[unit] = recorded(probe, decision)
+        if decision.tell:
+            announce(config._replace(unit=unit, textfile=""), earlier, records[unit], decision, "")
+    return records
 
 
 def decided(config: Config, state: State, asked: float | None) -> tuple[Decision, Probe, float | None]:

@@ -18,6 +18,7 @@ class Config(NamedTuple):
     """Where everything is, and the limits."""
 
     unit: str
+    beside: list[str]  # the other services of this host, of which only trouble is told
     process: str  # words in the command of its main process
     home: str
     environment_file: str

@@ -104,6 +104,7 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     state = _counted(state, probe, now)
     if _dies_again_and_again(state, policy, now) and verdict in ("healthy", "changing", "starting") and not seen.pause:
         message = f"it died again and again within {now - state.died[0]:.0f} s, and systemd starts it each time"
+        message += "; the metadata database does not answer" if probe.database == "down" else ""
         state = state._replace(since=state.died[0] if state.since is None else state.since)
         return _told(Decision("none", "dies", message, state), policy, now, "trouble")
     if verdict == "healthy" or verdict in QUIET:
@@ -215,7 +216,8 @@ def _acts_on_stall(seen: Seen, policy: Policy) -> bool:
 
 def _restart(verdict: str, message: str, state: State, policy: Policy, now: float) -> Decision:
     if len(state.restarts) >= policy.max_restarts:
-        message = f"{message}; {len(state.restarts)} restarts within an hour did not help, so it is left alone"
+        helped = f"{len(state.restarts)} restarts within an hour did not help, so it is left alone"
+        message = f"{message}; {helped if policy.max_restarts else 'the watchdog does not restart it'}"
         return _told(Decision("none", "gave up", message, state), policy, now, "gave up")
     wait = wait_before_restart(state, policy, now)
     if wait:

@@ -28,13 +28,9 @@ def look(config: Config, deep: bool = True) -> Probe:
     """Return one look at the service; a deep one at a worker asks also while all seems well."""
     unit = shown(config)
     monotonic = int(unit.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
-    state = unit.get("ActiveState", "missing") if unit.get("LoadState") != "not-found" else "missing"
-    probe = Probe(
-        unit=state,
-        uptime=time.monotonic() - monotonic if state == "active" and monotonic else None,
-        deaths=int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else None,
-        fenced=unit.get("LoadState") == "masked" or any(fence in unit.get("DropInPaths", "") for fence in FENCES),
-    )
+    probe = probe_of(unit)
+    state = probe.unit
+    probe = probe._replace(uptime=time.monotonic() - monotonic if state == "active" and monotonic else None)
     if probe.fenced or not config.policy.watched:
         return probe
     if config.ping_command:
@@ -47,6 +43,25 @@ def look(config: Config, deep: bool = True) -> Probe:
     if state == "missing":
         probe = probe._replace(uptime=process_age(config.process))
     return asked_further(config, probe)
+
+
+def probe_of(unit: dict[str, str]) -> Probe:
+    """Return what systemd says about a unit."""
+    return Probe(
+        unit=unit.get("ActiveState", "missing") if unit.get("LoadState") != "not-found" else "missing",
+        deaths=int(unit["NRestarts"]) if unit.get("NRestarts", "").isdigit() else None,
+        fenced=unit.get("LoadState") == "masked" or any(fence in unit.get("DropInPaths", "") for fence in FENCES),
+    )
+
+
+def beside(config: Config, database: str) -> dict[str, Probe]:
+    """Return a look at each of the other services: whether it runs is all that is asked, a stopped one is left out."""
+    found = {unit: probe_of(shown(config._replace(unit=unit))) for unit in config.beside}
+    return {
+        unit: probe._replace(heartbeat="fresh", database=database)
+        for unit, probe in found.items()
+        if probe.unit not in ("inactive", "missing")
+    }
 
 
 def worker(config: Config, probe: Probe, deep: bool) -> Probe:

@@ -104,6 +104,8 @@ def report(config: Config, record: Any, pauses: list[dict[str, Any]], entries: l
     else:
         age = time.time() - record["at"]
         lines = [f"{config.unit}: {record['verdict']}, {record['message']} (looked at {age:.0f} s ago)"]
+        ill = [(unit, other) for unit, other in record.get("beside", {}).items() if other["verdict"] != "healthy"]
+        lines += [f"{unit}: {other['verdict']}, {other['message']}" for unit, other in ill]
         state = record["state"]
         lines += [f"work: {state['stalled']}"] if state["stalled"] else []
         allowed = config.policy.max_restarts
