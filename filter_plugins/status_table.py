@@ -53,7 +53,8 @@ def state_text(service: Mapping[str, Any]) -> str:
         return "in quarantine, it missed a DAG release (deploy_dags.yml)"
     since = f" since {service['since']}" if service["since"] else ""
     drained = ", drained, it takes no tasks (start.yml)" if service["drained"] else ""
-    return f"{service['state']}{since}{', stale' if service['stale'] else ''}{drained}"
+    resumed = ", would lose its queues in an outage of the broker (restart.yml)" if service["resumed"] else ""
+    return f"{service['state']}{since}{', stale' if service['stale'] else ''}{drained or resumed}"
 
 
 def host_rows(host: str, result: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -10,7 +10,8 @@ from filter_plugins.status_table import status_table
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service as airflow_service_state describes a healthy one, with changes."""
     healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False}
-    return {**healthy, "quarantined": False, "fenced": False, "standby": False, "drained": False, **changes}
+    never = dict.fromkeys(("quarantined", "fenced", "standby", "drained", "resumed"), False)
+    return {**healthy, **never, **changes}
 
 
 def result(**services: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +32,11 @@ def test_the_table_has_a_line_for_each_service_and_each_silent_host() -> None:
         "dn01p  worker     active since 2026-03-14 09:26:53Z, stale  2.11.2   -\n"
         "dn02p  -          unreachable                               -        -"
     )
+
+
+def test_a_worker_that_was_drained_and_resumed_is_told_apart() -> None:
+    text = str(status_table({"h": result(worker=service(stale=True, resumed=True))})["text"])
+    assert ", stale, would lose its queues in an outage of the broker (restart.yml)" in text
 
 
 @pytest.mark.parametrize(
