@@ -19,6 +19,8 @@ from tests.integration.day2 import HOME, WORKER, is_drained, let_go, planted, ru
 
 NEW = {"metadata_db_password": "changed-%@/# 바뀐", "broker_password": "changed-by-a-test"}
 TO_NEW = ("-e", json.dumps(NEW))
+# All of site.yml that has to do with passwords.
+CHANGE = ("site.yml", "--tags", "metadata_db,broker,airflow_config,airflow_services")
 LOGIN = """
 import sys, MySQLdb
 try:
@@ -62,7 +64,7 @@ def main_process(cluster: Cluster, host: str, unit: str) -> str:
 def killed_at(line: str) -> Iterator[None]:
     """Change the passwords by a run that is killed when it says this."""
     process = subprocess.Popen(
-        ["ansible-playbook", "site.yml", *TO_NEW],
+        ["ansible-playbook", *CHANGE, *TO_NEW],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout
@@ -87,7 +89,7 @@ def held(cluster: Cluster) -> Iterator[str]:
             yield run
         finally:
             let_go(cluster)
-            cluster.playbook("site.yml", "--tags", "metadata_db,broker,airflow_config,airflow_services")
+            cluster.playbook(*CHANGE)
             assert accepted(cluster) == {"database": [True, False], "broker": [True, False]}
 
 
@@ -104,7 +106,7 @@ def test_a_running_task_outlives_a_change_that_is_killed_and_repeated(cluster: C
     assert running(cluster, held)
     queued = f"queued-{time.time():.0f}"
     with ThreadPoolExecutor() as pool:
-        repeated = pool.submit(cluster.playbook, "site.yml", *TO_NEW, check=False)
+        repeated = pool.submit(cluster.playbook, *CHANGE, *TO_NEW, check=False)
         until(lambda: is_drained(cluster) or repeated.done(), 600)
         assert accepted(cluster)["database"] == [True, True]
         assert running(cluster, held)
