@@ -10,7 +10,7 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_l
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from airflow_ops.dag_release import deliver, undo
+from airflow_ops.dag_release import deliver, tree, undo
 from airflow_ops.dag_release.fleet import Host
 from airflow_ops.dag_release.plan import Keep, Order, Parse, ReleaseError, Report, Source, Target
 
@@ -85,7 +85,16 @@ class ActionModule(ActionBase):
             allow_missing=check_type_bool(args["allow_missing"]),
             file_mode=int(str(args["file_mode"]), 8),
             folder_mode=int(str(args["folder_mode"]), 8),
+            runtime=named(check_type_list(args["runtime"])),
         )
+
+
+def named(patterns: list[Any]) -> tuple[tuple[bool, str], ...]:
+    """Return the patterns of runtime files as the hosts read them."""
+    try:
+        return tree.named(map(str, patterns))
+    except ValueError as error:
+        raise ReleaseError(f"dag_release_runtime has {error}, which is no pattern of gitignore.", "refused") from error
 
 
 def say(line: str) -> None:

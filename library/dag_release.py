@@ -24,6 +24,7 @@ options:
       - C(workers), inventory names of the hosts that become live first; C(masters), of those that become live last;
         C(scheduler), of the one that holds the lock C(lock_file); C(left_out), of hosts that the limit leaves out.
       - C(lock_wait), seconds to wait for another run; C(allow_missing), whether hosts may be unreachable.
+      - C(runtime), patterns in gitignore syntax that name files of the hosts, which belong to no release.
     type: dict
     required: true
   source:
@@ -69,6 +70,7 @@ EXAMPLES = r"""
       lock_file: /var/lib/airflow-ops/locks/dag_release.json
       lock_wait: 0
       allow_missing: false
+      runtime: [state/]
   run_once: true
 """
 

@@ -299,11 +299,11 @@ def test_a_worker_that_missed_a_release_is_in_quarantine_until_it_is_level(clust
 
 
 def test_a_folder_with_hand_copied_files_becomes_a_release(cluster: Cluster, tree: Path) -> None:
-    plain = f"cd {HOME} && cp -rL dags plain && rm dags && mv plain dags && echo own > dags/own.sh"
+    plain = f"cd {HOME} && cp -rL dags plain && rm dags && mv plain dags && echo OWN = 1 > dags/own.py"
     cluster.ssh("dn01p", f"sudo -u airflow sh -c {plain!r}")
     run = deploy(cluster, tree)
-    assert "dn01p: files that the source lacks are carried into the new release, 1: own.sh." in words(run)
+    assert "dn01p: files that the source lacks are carried into the new release, 1: own.py." in words(run)
     assert len(set(live(cluster).values())) == 1
-    assert cluster.ssh("dn01p", f"sudo cat {HOME}/dags/own.sh").stdout == "own\n"
+    assert cluster.ssh("dn01p", f"sudo cat {HOME}/dags/own.py").stdout == "OWN = 1\n"
     listed = cluster.playbook("playbooks/dag_releases.yml").stdout
     assert re.search(r"dn01p .* adopted ", listed)

@@ -10,7 +10,7 @@ import stat
 import unicodedata
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -42,6 +42,15 @@ def pointers(files: Mapping[str, Path]) -> list[str]:
         "in the folder"
         for name in small
         if os.access(files[name], os.R_OK) and files[name].read_bytes().startswith(LFS_POINTER)
+    ]
+
+
+def named_as_runtime(files: Iterable[str], named: Container[str]) -> list[str]:
+    """Return the files that belong to the hosts by their names, so that no release can bring them."""
+    return [
+        f"{name} is each host's own by dag_release_runtime; leave it out of the source, or out of the patterns"
+        for name in files
+        if name in named
     ]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow_ops.dag_release import checks, inside_program, judge, tree
 from airflow_ops.dag_release import source as sources
-from airflow_ops.dag_release.agent.tree import Entry, digest
+from airflow_ops.dag_release.agent.place import Named
+from airflow_ops.dag_release.agent.tree import PACKAGE, Entry, digest
 from airflow_ops.dag_release.fleet import Fleet, Host, Outcome, on_all, push
-from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, id_time, who
+from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, who
+from airflow_ops.dag_release.prune import prune
 from airflow_ops.dag_release.switch import NOTHING, Run
 
 STAGED = "nothing was made live"
@@ -86,6 +88,7 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files
             wrong.append("it is empty (dag_release_allow_empty)")
     say(f"check {len(files)} files of {source.folder}")
     stamps = tree.stamps(files)
+    wrong += checks.named_as_runtime(files, Named(target.runtime))
     wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
     if wrong:
         raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.", "refused")
@@ -128,8 +131,9 @@ class _Delivery:
             self.entries = self.files.entries()
         if not check_only:
             self.switch.take_lock(f"deliver {sources.name_of(self.source)}")
-        seen = self.switch.look(check_only)
-        notes = judge.edit_notes(seen, [*self.source.files, *self.source.remove])
+        packages = [entry.path for entry in self.entries if entry.path.endswith(f"/{PACKAGE}")]
+        seen = self.switch.look(check_only, packages)
+        notes = judge.runtime_notes(seen) + judge.edit_notes(seen, [*self.source.files, *self.source.remove])
         notes += [] if check_only else self.switch.quarantine(seen)
         if self.source.is_partial:
             self.entries = self.on_top_of_live(seen)
@@ -170,12 +174,15 @@ class _Delivery:
         )
         report.adopted = [name for name, result in activated.results.items() if result.get("adopted")]
         not_atomic = [name for name, result in activated.results.items() if not result["atomic"]]
+        report.notes += judge.moved_notes(activated.results)
         report.notes += [
             f"{name}: its file system cannot exchange names; for an instant it had no dags folder."
             for name in not_atomic
         ]
         report.notes += self.read_back() if self.parse.wanted else []
-        report.notes += self.prune()
+        self.say(f"prune, {self.keep.releases} releases stay")
+        here = [host for host in self.switch.hosts if host.name not in self.switch.missing]
+        report.notes += prune(self.fleet, here, self.target.releases, self.keep)
 
     def read_live(self) -> None:
         """Learn the files and dag_ids that are live from the last host, a master where one is part of the run."""
@@ -285,7 +292,7 @@ class _Delivery:
     def parse_on(self, hosts: list[Host], trees: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
         """Have the Airflow of some hosts load the staged tree."""
         self.say(f"parse {self.release} on {' and '.join(host.name for host in hosts)}")
-        folder = f"{Path(self.target.dags).parent}/dag_releases/.staging-{self.release}"
+        folder = f"{self.target.releases}/.staging-{self.release}"
         outcome = self.ask_airflow({host.name: (trees or {}).get(host.name, folder) for host in hosts}, offline=True)
         demand(outcome, STAGED)
         seconds = max(result["seconds"] for result in outcome.results.values())
@@ -345,18 +352,6 @@ class _Delivery:
         new = {file: text for file, text in result["errors"].items() if file not in result["known"]}
         return [
             f"New import error in Airflow: {file}: {judge.message(file, text)}." for file, text in sorted(new.items())
-        ]
-
-    def prune(self) -> list[str]:
-        """Remove old releases; a host where that fails is no failure of the delivery, but worth a note."""
-        self.say(f"prune, {self.keep.releases} releases stay")
-        young = id_time(self.now - timedelta(minutes=self.keep.minutes))
-        hosts = [host for host in self.switch.hosts if host.name not in self.switch.missing]
-        pruned = self.fleet.ask(hosts, "prune", keep=self.keep.releases, young=young)
-        return [f"Old releases stay on {name} ({why})." for name, why in sorted(pruned.bad.items())] + [
-            f"{name}: {judge.some(result['edited'])} stays: files in it were edited after it was replaced."
-            for name, result in sorted(pruned.results.items())
-            if result["edited"]
         ]
 
     def closing_notes(self) -> list[str]:

@@ -20,7 +20,7 @@ from functools import cache, partial
 from importlib import resources
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import IO, Any
 
 PARALLEL = 16  # transfers at once; more gains nothing on the few cores of a controller
@@ -34,7 +34,7 @@ UNREACHABLE = 255  # exit code of ssh for its own failures
 AGENT = "airflow_ops.dag_release.agent"
 IN_THE_SWITCH = ("activate", "back", "commit", "behind")
 # In the order in which they import each other.
-MODULES = ("tree", "place", "behind", "look", "live", "stage", "lock", "parse", "serve")
+MODULES = ("tree", "place", "behind", "runtime", "look", "live", "stage", "lock", "parse", "serve")
 START = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
 
 
@@ -107,13 +107,23 @@ def agent_modules() -> dict[str, str]:
 def agent_code() -> bytes:
     """Return the agent as code for a Python like this one and as text for others, compressed.
 
-    The code saves every host the compiling, which takes as long as all that it does for a small change.
+    The code saves every host the compiling, which takes as long as all that it does for a small change. It is without
+    its texts and the numbers of its lines, which would be a third of what travels.
     """
-    code = {name: compile(text, name, "exec", dont_inherit=True) for name, text in agent_modules().items()}
+    code = {
+        name: without_lines(compile(text, name, "exec", dont_inherit=True, optimize=2))
+        for name, text in agent_modules().items()
+    }
     every_python_reads = 2  # version of the format
     return zlib.compress(
         marshal.dumps((MAGIC_NUMBER, marshal.dumps(code), agent_modules()), every_python_reads),
     )
+
+
+def without_lines(code: CodeType) -> CodeType:
+    """Return code that does not know from which lines it was made."""
+    inner = (without_lines(each) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=tuple(inner))
 
 
 def agent_program(place: Mapping[str, Any]) -> bytes:
@@ -284,9 +294,9 @@ def on_all(hosts: Iterable[Host], work: Callable[[Host], dict[str, Any]]) -> Out
     return outcome
 
 
-def as_root(host: Host, script: str) -> dict[str, Any]:
-    """Run a shell script on a host as root."""
-    command = [*host.ssh(), host.address, shlex.join(["sudo", "-n", "sh", "-euc", script])]
+def as_root(host: Host, argv: list[str]) -> dict[str, Any]:
+    """Run a command on a host as root."""
+    command = [*host.ssh(), host.address, f"cd / && {shlex.join(['sudo', '-n', *argv])}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode == UNREACHABLE:
         raise Unreachable(last_line(done.stderr))

@@ -70,6 +70,61 @@ def unmanaged_notes(found: Mapping[str, list[str]], what: str) -> list[str]:
     ]
 
 
+def runtime_notes(seen: Seen) -> list[str]:
+    """Return the runtime files of the hosts, one sentence for those that have the same."""
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for name, result in sorted(seen.items()):
+        if result["runtime"]:
+            hosts.setdefault(tuple(result["runtime"]), []).append(name)
+    return [
+        f"{', '.join(names)}: runtime files of the host, which no release changes, {len(paths)}: {some(paths)}."
+        for paths, names in hosts.items()
+    ]
+
+
+def moved_notes(activated: Seen) -> list[str]:
+    """Return which runtime files are not what the live tree shows now, and where they lie."""
+    notes = []
+    for name, result in sorted(activated.items()):
+        where = f"dag_releases/{result.get('replaced')}"
+        if result.get("hidden"):
+            notes.append(
+                f"{name}: the release brings such files itself, those of the host wait in {where}: "
+                f"{some(result['hidden'])}."
+            )
+        if result.get("stuck"):
+            notes.append(
+                f"{name}: runtime files of other accounts stay in {where}, the live tree has links to them: "
+                f"{some(result['stuck'])}."
+            )
+        if result.get("kept"):
+            notes.append(f"{name}: kept aside: {some(result['kept'])}.")
+    return notes
+
+
+def prune_notes(bad: Mapping[str, str], stood: Seen, pruned: Seen) -> list[str]:
+    """Return which old releases stay, and why.
+
+    :param stood: the processes that stand in releases, by host and release.
+    """
+    notes = [f"Old releases stay on {name} ({why})." for name, why in sorted(bad.items())]
+    notes += [
+        f"{name}: {release} stays until a later run: processes stand in it ({some(map(str, processes))})."
+        for name, found in sorted(stood.items())
+        for release, processes in sorted(found.items())
+    ]
+    why = {
+        "edited": "files in it were edited after it was replaced",
+        "held": "runtime files in it cannot be moved by this account",
+    }
+    return notes + [
+        f"{name}: {some(result[kind])} stays: {reason}."
+        for name, result in sorted(pruned.items())
+        for kind, reason in why.items()
+        if result[kind]
+    ]
+
+
 def late_imports(removed: Iterable[str]) -> list[str]:
     """Return a warning about modules that are gone: a running task that imports one late does not find it."""
     modules = [path for path in removed if path.endswith(".py")]

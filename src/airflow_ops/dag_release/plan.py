@@ -46,6 +46,12 @@ class Target:
     allow_missing: bool = False
     file_mode: int = 0o640
     folder_mode: int = 0o750
+    runtime: tuple[tuple[bool, str], ...] = ()  # what names runtime files, as `tree.named` makes it
+
+    @property
+    def releases(self) -> str:
+        """Return the folder of the releases on the hosts."""
+        return f"{Path(self.dags).parent}/dag_releases"
 
     @property
     def hosts(self) -> list[Host]:
@@ -55,7 +61,7 @@ class Target:
     def place(self) -> dict[str, Any]:
         """Return what the agents need to know."""
         modes = {"folder_mode": self.folder_mode, "file_mode": self.file_mode}
-        return {"dags": self.dags, "group": self.group, **modes}
+        return {"dags": self.dags, "group": self.group, **modes, "runtime": self.runtime}
 
 
 @dataclass(frozen=True)

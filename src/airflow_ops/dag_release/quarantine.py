@@ -49,7 +49,7 @@ def leave(workers: Iterable[Host]) -> list[str]:
 
 
 def _each(workers: Iterable[Host], script: str, happened: str) -> list[str]:
-    outcome = on_all(workers, lambda host: as_root(host, script))
+    outcome = on_all(workers, lambda host: as_root(host, ["sh", "-euc", script]))
     notes = [f"{name} {happened}." for name, result in sorted(outcome.results.items()) if result["said"]]
     return notes + [
         f"{name}: the quarantine of its worker failed ({why})." for name, why in sorted(outcome.bad.items())

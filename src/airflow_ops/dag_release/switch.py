@@ -22,6 +22,7 @@ BLANK: dict[str, Any] = {
     "missing": [],
     "unmanaged": [],
     "carried": [],
+    "runtime": [],
     "by_hand": False,
     "quarantined": False,
 }
@@ -57,13 +58,15 @@ class Run:
                 )
             time.sleep(RETRY)
 
-    def look(self, check_only: bool) -> dict[str, dict[str, Any]]:
+    def look(self, check_only: bool, packages: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
         """Look at all hosts; those that do not answer stop the run unless they may be missing.
 
         In a preview a host without the account is one that has nothing yet.
+
+        :param packages: what makes folders of the source packages; in one that no source brings a file is loaded too.
         """
         self.say(f"look at {len(self.hosts)} hosts")
-        seen = self.fleet.ask(self.hosts, "look")
+        seen = self.fleet.ask(self.hosts, "look", brought=list(packages))
         self.blank = [name for name, why in seen.failed.items() if check_only and NO_ACCOUNT in why]
         for name in self.blank:
             del seen.failed[name]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pathspec import GitIgnoreSpec
 
@@ -78,6 +79,20 @@ def _walk(root: str, below: str, spec: GitIgnoreSpec | None) -> Iterator[str]:
                 yield from _walk(root, path, spec)
             else:
                 yield path
+
+
+def named(patterns: Iterable[str]) -> tuple[tuple[bool, str], ...]:
+    """Return patterns in gitignore syntax as the hosts read them, who have no library for it.
+
+    :raises ValueError: with the pattern that is none.
+    """
+    spec: list[Any] = []
+    for pattern in patterns:
+        try:
+            spec += GitIgnoreSpec.from_lines([pattern]).patterns
+        except ValueError as error:
+            raise ValueError(pattern) from error
+    return tuple((one.include, one.regex.pattern) for one in spec if one.include is not None)
 
 
 def origins(source: Source) -> dict[str, Path]:

@@ -31,7 +31,7 @@ def roll_back(target: Target, wanted: str, check_only: bool, say: Callable[[str]
         if why:
             raise ReleaseError(f"There is no way back: {'; '.join(why)}; {NOTHING}.")
         todo = {name: own for name, own in release.items() if seen[name]["live"] != own}
-        report = Report(run.named(release), sorted(todo), notes=judge.edit_notes(seen))
+        report = Report(run.named(release), sorted(todo), notes=judge.runtime_notes(seen) + judge.edit_notes(seen))
         report.notes += [] if check_only else run.quarantine(seen)
         digests = prove(run, release)
         files = file_delta(run, release)
@@ -39,7 +39,7 @@ def roll_back(target: Target, wanted: str, check_only: bool, say: Callable[[str]
         report.notes += judge.late_imports(files.removed)
         if todo and not check_only:
             report.notes += kept_notes(run, todo)
-            run.switch(todo, digests)
+            report.notes += judge.moved_notes(run.switch(todo, digests).results)
         report.notes += [] if check_only else run.level(run.named(release))
         report.notes += [f"{name} is behind: it {why}." for name, why in sorted(run.missing.items())]
         report.notes += run.left_out_notes(run.named(release))
@@ -107,6 +107,7 @@ def list_releases(target: Target) -> tuple[list[str], list[str]]:
     recorded = behind.results.get(target.scheduler.name, {}).get("behind", {})
     notes = [f"{name} is behind since {one['since']} (it {one['why']})." for name, one in sorted(recorded.items())]
     notes += [f"{name} is in quarantine: its worker is stopped." for name in sorted(quarantined(found.results))]
+    notes += judge.runtime_notes(found.results)
     notes += [f"{name}: {why}." for name, why in sorted(found.bad.items())]
     live = {name: result["live"] for name, result in found.results.items()}
     if len(set(live.values())) > 1:

@@ -128,9 +128,9 @@ class Fleet:
     def cut(self, host: str) -> None:
         network.plug(self.cluster.settings, host, connected=False)
 
-    def deliver_well(self) -> Delivery:
+    def deliver_well(self, *more: str) -> Delivery:
         """Deliver; all hosts must hold the tree afterwards, under one id."""
-        delivery = self.deliver()
+        delivery = self.deliver(*more)
         assert delivery.process.returncode == 0, delivery.output
         assert len(set(self.live().values())) == 1, self.live()
         wanted = json.loads((self.tree / "COUNT.json").read_text("utf-8"))["release"]

@@ -15,6 +15,7 @@ from pathlib import Path
 PASS = 0.2  # seconds between two passes
 LOOK = 0.002  # seconds between two looks at the link
 MARK = "# release: "
+OURS = (".py", ".json", ".bin")
 
 
 def release_of(path: Path) -> "str | None":
@@ -33,7 +34,8 @@ def release_of(path: Path) -> "str | None":
 def read(link: Path, owner: int) -> "list[str]":
     """Return what is wrong with the live tree."""
     root = link.parent / link.readlink()
-    files = [Path(folder) / name for folder, _, names in os.walk(root) for name in names]
+    # Of a release are all but what tasks write, which comes and goes.
+    files = [Path(folder) / name for folder, _, names in os.walk(root) for name in names if Path(name).suffix in OURS]
     wrong = [f"{path} is owned by {path.stat().st_uid}" for path in files if path.stat().st_uid != owner]
     releases = {path: release_of(path) for path in files if "__pycache__" not in path.parts}
     seen = {release for release in releases.values() if release}

@@ -67,15 +67,15 @@ def test_an_empty_tree_is_refused_unless_allowed(fleet: Fleet, tmp_path: Path) -
 
 
 def test_the_way_back_to_folders_with_hand_copied_files(fleet: Fleet) -> None:
-    by_hand = f"cd {HOME} && cp -rL dags plain && rm dags && mv plain dags && hostname >dags/own.sh"
+    by_hand = f"cd {HOME} && cp -rL dags plain && rm dags && mv plain dags && hostname >dags/own.py"
     with fleet.unread():
         fleet.cluster.everywhere(f"sudo -u airflow sh -c {by_hand!r}")
         run = fleet.deliver("-e", "dag_release_unmanaged=drop")
         assert run.process.returncode == 0, run.output
-        assert everywhere(fleet, f"sudo test -e {HOME}/dags/own.sh || echo gone") == {"gone\n"}
+        assert everywhere(fleet, f"sudo test -e {HOME}/dags/own.py || echo gone") == {"gone\n"}
         back = fleet.cluster.playbook("playbooks/rollback_dags.yml")
         assert "adopted (each host its own)" in " ".join(back.stdout.split())
-        assert fleet.cluster.everywhere(f"sudo cat {HOME}/dags/own.sh") == {host: f"{host}\n" for host in fleet.hosts}
+        assert fleet.cluster.everywhere(f"sudo cat {HOME}/dags/own.py") == {host: f"{host}\n" for host in fleet.hosts}
 
 
 def test_a_file_above_the_limit_is_refused_before_anything_is_staged(fleet: Fleet) -> None:
@@ -112,14 +112,14 @@ def test_masters_may_be_left_out(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("what", ["carry", "drop"])
 def test_a_file_that_no_source_has(fleet: Fleet, what: str) -> None:
-    fleet.cluster.ssh(VICTIM, f"echo {what} | sudo -u airflow tee {HOME}/dags/own_{what}.sh")
+    fleet.cluster.ssh(VICTIM, f"echo '# {what}' | sudo -u airflow tee {HOME}/dags/own_{what}.py")
     run = fleet.deliver("-e", f"dag_release_unmanaged={what}")
     assert run.process.returncode == 0, run.output
-    assert f"own_{what}.sh" in run.text
-    there = fleet.home(VICTIM) / "dag_releases" / str(fleet.live_on(VICTIM)) / f"own_{what}.sh"
+    assert f"own_{what}.py" in run.text
+    there = fleet.home(VICTIM) / "dag_releases" / str(fleet.live_on(VICTIM)) / f"own_{what}.py"
     assert there.exists() == (what == "carry")
-    kept = [path.read_text() for path in fleet.home(VICTIM).glob(f"dag_releases/*.kept/own_{what}.sh*")]
-    assert (there.read_text() if what == "carry" else kept[0]) == f"{what}\n"
+    kept = [path.read_text() for path in fleet.home(VICTIM).glob(f"dag_releases/*.kept/own_{what}.py*")]
+    assert (there.read_text() if what == "carry" else kept[0]) == f"# {what}\n"
 
 
 def test_a_commit_of_a_repository(fleet: Fleet, tmp_path: Path) -> None:

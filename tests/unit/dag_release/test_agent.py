@@ -1,11 +1,9 @@
 """What a host does with a release: look, stage, switch, go back, prune; on this machine's own file system."""
 
-import grp
 import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,44 +12,15 @@ from hypothesis import strategies as st
 from airflow_ops.dag_release.agent import behind, live, look, stage
 from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids
 from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+from tests.unit.dag_release.host import OWN_GROUP, content, delivered, pruned, staged, write
 
 OLD = "20260101T000000Z-000000000001"
 NEW = "20260102T000000Z-000000000002"
-OWN_GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "dags", OWN_GROUP)
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-def staged(place: Place, release: str, files: dict[str, str], unmanaged: str = "carry") -> dict[str, Any]:
-    """Stage a release as a run does and seal it; return what was carried and kept."""
-    stage.begin(place, release, 0, 0, [])
-    write(place.staging(release), files)
-    verified = {entry.path: entry for entry in stage.verify(place.staging(release))}
-    report = stage.carry(place, release, unmanaged, verified)
-    fields = {"id": release, "digest": digest(verified.values()), "carried": report["carried"]}
-    stage.seal(place, release, fields, verified)
-    return report
-
-
-def delivered(place: Place, release: str, files: dict[str, str], unmanaged: str = "carry") -> dict[str, Any]:
-    report = staged(place, release, files, unmanaged)
-    live.activate(place, release)
-    live.commit(place, release)
-    return report
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {entry.path: (folder / entry.path).read_text() for entry in scan(folder)}
 
 
 def test_a_first_release_on_a_host_that_has_nothing(place: Place) -> None:
@@ -69,34 +38,34 @@ def test_an_empty_dags_folder_leaves_nothing_behind(place: Place) -> None:
 
 
 def test_a_plain_folder_becomes_a_release_and_its_files_are_carried(place: Place) -> None:
-    write(place.dags, {"a.py": "by hand", "sub/own.sh": "own"})
+    write(place.dags, {"a.py": "by hand", "sub/own.py": "own"})
     report = delivered(place, NEW, {"a.py": "1"})
     adopted, new = release_ids(place)
-    assert (adopted < new, report) == (True, {"carried": ["sub/own.sh"], "kept": []})
-    assert content(place.release(adopted)) == {"a.py": "by hand", "sub/own.sh": "own"}
-    assert content(place.dags) == {"a.py": "1", "sub/own.sh": "own"}
+    assert (adopted < new, report["carried"], report["kept"]) == (True, ["sub/own.py"], [])
+    assert content(place.release(adopted)) == {"a.py": "by hand", "sub/own.py": "own"}
+    assert content(place.dags) == {"a.py": "1", "sub/own.py": "own"}
     seen = look.look(place)
-    assert (seen["unmanaged"], seen["carried"], seen["edited"]) == (["sub/own.sh"], ["sub/own.sh"], [])
+    assert (seen["unmanaged"], seen["carried"], seen["edited"]) == (["sub/own.py"], ["sub/own.py"], [])
 
 
 def test_after_a_way_back_to_it_an_adopted_folder_is_what_it_was_the_first_time(place: Place) -> None:
-    write(place.dags, {"a.py": "by hand", "own.sh": "own"})
+    write(place.dags, {"a.py": "by hand", "own.py": "own"})
     delivered(place, OLD, {"a.py": "1"})
     adopted = release_ids(place)[0]
     live.activate(place, adopted)
     assert (look.look(place)["edited"], look.look(place)["by_hand"]) == ([], True)
     assert stage.keep_all(place, OLD) == {"kept": []}
     report = delivered(place, NEW, {"a.py": "2"})
-    assert report == {"carried": ["own.sh"], "kept": []}
-    assert content(place.dags) == {"a.py": "2", "own.sh": "own"}
+    assert (report["carried"], report["kept"]) == (["own.py"], [])
+    assert content(place.dags) == {"a.py": "2", "own.py": "own"}
 
 
 def test_carried_files_are_outside_the_digest_and_travel_on(place: Place) -> None:
-    write(place.dags, {"own.sh": "own"})
+    write(place.dags, {"own.py": "own"})
     delivered(place, OLD, {"a.py": "1"})
     assert look.look(place)["digest"] == digest([Entry("a.py", "file", scan_hash(place, "a.py"))])
     delivered(place, NEW, {"a.py": "2"})
-    assert content(place.dags) == {"a.py": "2", "own.sh": "own"}
+    assert content(place.dags) == {"a.py": "2", "own.py": "own"}
 
 
 def scan_hash(place: Place, name: str) -> str:
@@ -166,25 +135,23 @@ def test_without_an_exchange_of_names_it_works_and_says_what_it_costs(
     assert (content(place.dags), place.is_folder()) == (was, True)
 
 
-def test_an_adoption_that_was_killed_in_its_middle_loses_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adoption_that_was_killed_before_its_switch_loses_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: Path) -> bool:
+        raise KeyboardInterrupt
+
     write(place.dags, {"own.py": "own"})
     staged(place, OLD, {"a.py": "1"})
-    rename = Path.rename
-
-    def killed(self: Path, target: Path) -> Path:
-        if self == place.new_link and not self.is_symlink():
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", killed)
-    with pytest.raises(KeyboardInterrupt):
-        live.activate(place, OLD)
-    monkeypatch.undo()
-    assert not look.look(place)["committed"]
+    with monkeypatch.context() as dying:
+        dying.setattr(live, "exchange", killed)
+        with pytest.raises(KeyboardInterrupt):
+            live.activate(place, OLD)
+    assert content(place.dags) == {"own.py": "own"}
     delivered(place, NEW, {"a.py": "1"})
     assert content(place.dags) == {"a.py": "1", "own.py": "own"}
-    adopted = [name for name in release_ids(place) if live.adopted(place, name)]
-    assert [content(place.release(name)) for name in adopted] == [{"own.py": "own"}]
+    (adopted, _) = release_ids(place)
+    assert content(place.release(adopted)) == {"own.py": "own"}
 
 
 def test_a_release_that_was_changed_is_found_before_it_becomes_live_again(place: Place) -> None:
@@ -281,19 +248,19 @@ def test_room_is_looked_at_before_anything_travels(place: Place, size: int, coun
     ],
 )
 def test_prune(oldest_first: str, live_one: str | None, keep: int, removed: str) -> None:
-    assert live.releases_to_remove(list(oldest_first), live_one, keep, young="7") == list(removed)
+    assert live.releases_to_remove(list(oldest_first), live_one, keep, young="789") == list(removed)
 
 
-@given(st.lists(st.integers(0, 99), unique=True), st.integers(0, 99), st.integers(0, 9), st.integers(0, 99))
+@given(st.lists(st.integers(0, 99), unique=True), st.integers(0, 99), st.integers(0, 9), st.sets(st.integers(0, 99)))
 def test_prune_never_takes_the_live_release_the_one_before_or_a_young_one(
-    numbers: list[int], at: int, keep: int, young: int
+    numbers: list[int], at: int, keep: int, young: set[int]
 ) -> None:
     have = sorted(f"{number:02}" for number in numbers)
     live_one = have[at % len(have)] if have else None
-    removed = live.releases_to_remove(have, live_one, keep, f"{young:02}")
+    removed = live.releases_to_remove(have, live_one, keep, {f"{number:02}" for number in young})
     left = [name for name in have if name not in removed]
     assert live_one in left or live_one is None
-    assert not [name for name in removed if name >= f"{young:02}"]
+    assert young.isdisjoint(map(int, removed))
     assert [name for name in have if live_one and name < live_one][-1:] == [
         name for name in left if live_one and name < live_one
     ][-1:]
@@ -302,7 +269,7 @@ def test_prune_never_takes_the_live_release_the_one_before_or_a_young_one(
 
 def test_prune_keeps_where_a_rollback_leads_also_when_the_live_tree_was_delivered_twice() -> None:
     have = [f"2026010{day}T000000Z-{tree * 12}" for day, tree in enumerate("abcc", start=1)]
-    assert live.releases_to_remove(have, have[-1], keep=1, young="9") == [have[0]]
+    assert live.releases_to_remove(have, have[-1], keep=1, young=()) == [have[0]]
 
 
 def test_pruning_leaves_adopted_folders_and_kept_files(place: Place) -> None:
@@ -312,8 +279,7 @@ def test_pruning_leaves_adopted_folders_and_kept_files(place: Place) -> None:
     names = [f"2026020{day}T000000Z-00000000000{day}" for day in range(1, 5)]
     for name in names:
         delivered(place, name, {"a.py": name})
-    removed = live.prune(place, keep=1, young="21000101T000000Z")["removed"]
-    assert removed == [OLD, *names[:2]]
+    assert pruned(place) == [OLD, *names[:2]]
     assert place.kept(OLD).is_dir()
     assert not place.release(OLD).exists()
     assert live.adopted(place, release_ids(place)[0])
@@ -324,18 +290,18 @@ def test_a_release_that_was_edited_after_it_was_replaced_is_not_pruned(place: Pl
     for name in names:
         delivered(place, name, {"a.py": name})
     write(place.release(names[0]), {"a.py": "edited by somebody whose shell still stands here"})
-    report = live.prune(place, keep=1, young="21000101T000000Z")
+    report = live.prune(place, live.outdated(place, keep=1, minutes=0)["outdated"])
     assert (report["removed"], report["edited"]) == ([names[1]], [names[0]])
     assert place.release(names[0]).is_dir()
 
 
 def test_a_hand_made_file_whose_name_is_a_folder_of_the_release_is_kept_aside(place: Place) -> None:
     delivered(place, OLD, {"a.py": "1"})
-    write(place.dags, {"util": "by hand"})
-    report = delivered(place, NEW, {"a.py": "1", "util/b.py": "2"})
+    write(place.dags, {"util.py": "by hand"})
+    report = delivered(place, NEW, {"a.py": "1", "util.py/b.py": "2"})
     assert report["carried"] == []
     assert [Path(name).read_text() for name in report["kept"]] == ["by hand"]
-    assert content(place.dags) == {"a.py": "1", "util/b.py": "2"}
+    assert content(place.dags) == {"a.py": "1", "util.py/b.py": "2"}
 
 
 def test_a_folder_with_a_link_that_would_lead_elsewhere_is_not_adopted(place: Place, tmp_path: Path) -> None:
@@ -372,3 +338,25 @@ def test_hosts_that_are_behind_are_remembered(place: Place) -> None:
     behind.record(place, {}, ["a"])
     assert behind.read(place) == {"b": {"why": "y"}}
     assert json.loads((place.releases / "behind.json").read_text()) == {"b": {"why": "y"}}
+
+
+def test_the_age_of_a_release_counts_from_when_it_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_800_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    names = [f"2026020{day}T000000Z-00000000000{day}" for day in range(1, 6)]
+    for name in names[:3]:
+        delivered(place, name, {"a.py": name})
+    now += 3600
+    for name in names[3:]:
+        delivered(place, name, {"a.py": name})
+    assert live.outdated(place, keep=1, minutes=60)["outdated"] == names[:2]
+    now += 3600
+    assert live.outdated(place, keep=1, minutes=60)["outdated"] == names[:3]
+
+
+def test_a_release_whose_end_nobody_wrote_down_counts_from_now(place: Place) -> None:
+    for day in range(1, 5):
+        delivered(place, f"2026020{day}T000000Z-00000000000{day}", {"a.py": str(day)})
+    place.ended.unlink()
+    assert live.outdated(place, keep=1, minutes=60)["outdated"] == []
+    assert len(live.outdated(place, keep=1, minutes=0)["outdated"]) == 2

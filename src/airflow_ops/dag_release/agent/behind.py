@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from airflow_ops.dag_release.agent.place import Place, write_json
+from airflow_ops.dag_release.agent.place import Place, read_json, write_json
 
 NAME = "behind.json"
 UNIT = "airflow-worker.service"
@@ -16,10 +15,7 @@ QUARANTINE = Path(f"/etc/systemd/system/{UNIT}.d/dag-release-quarantine.conf")
 
 def read(place: Place) -> dict[str, Any]:
     """Return what is recorded by host: the release it should have, since when, and why it has not."""
-    try:
-        return dict(json.loads((place.releases / NAME).read_text("utf-8")))
-    except (FileNotFoundError, ValueError):
-        return {}
+    return read_json(place.releases / NAME)
 
 
 def record(place: Place, add: dict[str, Any], remove: list[str]) -> dict[str, Any]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import grp
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Container
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow_ops.dag_release.agent.look import state
-from airflow_ops.dag_release.agent.place import AgentError, Manifest, Place, release_ids, releases_before
-from airflow_ops.dag_release.agent.tree import digest, scan
-
-RENAME_EXCHANGE = 2
-AT_FDCWD = -100
-NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+from airflow_ops.dag_release.agent.place import (
+    AgentError,
+    Manifest,
+    Place,
+    read_json,
+    release_ids,
+    releases_before,
+    write_json,
+)
+from airflow_ops.dag_release.agent.runtime import Gathered, Side, cross, empty_out, exchange, gather_all, side, survey
+from airflow_ops.dag_release.agent.tree import digest, read
 
 Undo = Callable[[], None]
 
@@ -29,57 +33,90 @@ def activate(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
         raise AgentError(f"release {release_id} does not lie in {place.releases}")
     before = place.live_id()
     if before or not place.dags.is_dir():
+        moved = go(place, before, release_id)
+        report: dict[str, Any] = {"atomic": True, "replaced": before, **moved._asdict()}
+        undo: Undo = lambda: back(place, before, release_id)  # noqa: E731
+    else:
+        report, undo = adopt(place, release_id)
+    report["kept"] += gather_all(place)
+    return report, undo
+
+
+def go(place: Place, before: str | None, release_id: str) -> Gathered:
+    """Make a release live, and the host's own files with it, wherever both manifests tell which those are."""
+    source = side(place, before) if before else None
+    target = side(place, release_id)
+    if source is None or target is None:
         link(place, release_id)
-        return {"atomic": True}, lambda: back(place, before)
-    return adopt(place, release_id)
+        return Gathered([], [], [])
+    return cross(place, source, target, (source.root, target.root), lambda: link(place, release_id))
 
 
 def link(place: Place, release_id: str) -> None:
     """Put a link to a release in the place of the dags folder, by one rename."""
-    make_link(place, release_id)
+    make_link(place, place.new_link, release_id)
     place.new_link.rename(place.dags)
 
 
-def make_link(place: Place, release_id: str) -> None:
-    """Make the link beside the dags folder."""
-    if place.new_link.is_symlink():
-        place.new_link.unlink()
-    place.new_link.symlink_to(place.release(release_id))
-    os.chown(place.new_link, -1, grp.getgrnam(place.group).gr_gid, follow_symlinks=False)
+def make_link(place: Place, path: Path, release_id: str) -> None:
+    """Make a link to a release."""
+    if path.is_symlink():
+        path.unlink()
+    path.symlink_to(place.release(release_id))
+    os.chown(path, -1, grp.getgrnam(place.group).gr_gid, follow_symlinks=False)
 
 
-def back(place: Place, before: str | None) -> None:
+def back(place: Place, before: str | None, release_id: str) -> None:
     """Make the release `before` live again; None takes the link away, as before the first release."""
     if before:
-        link(place, before)
+        go(place, release_id, before)
     else:
         place.dags.unlink()
 
 
 def adopt(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
     """Exchange a plain dags folder and the link; the folder becomes a release of its own, an empty one goes."""
-    entries = state(place).entries
-    old = place.release(f"{second_before(release_id)}-{digest(entries)[:12]}") if entries else place.staging("empty")
-    if entries:  # first: what has a manifest is never cleaned away
+    target = side(place, release_id)
+    assert target  # it was sealed in this run
+    seen = state(place, target.fixed)
+    entries, holds = seen.entries, bool(seen.entries or seen.runtime)
+    old = place.release(f"{second_before(release_id)}-{digest(entries)[:12]}") if holds else place.staging("empty")
+    files = {entry.path: entry for entry in entries}
+    if holds:  # first: what has a manifest is never cleaned away
         fields = {"id": old.name, "digest": digest(entries), "created": old.name[:16], "adopted": True, "carried": []}
-        Manifest(fields, {entry.path: entry for entry in entries}).write(place, place.manifest(old.name))
-    make_link(place, release_id)
-    atomic = exchange(place.new_link, place.dags)
-    if atomic:
-        place.new_link.rename(old)
-    else:
-        place.dags.rename(old)
-        place.new_link.rename(place.dags)
+        Manifest(fields, files).write(place, place.manifest(old.name))
+    folder, name = Side(place.dags, files, old.name), old.name if holds else None
+    at_once: list[bool] = []
+    moved = cross(
+        place, folder, target, (old, target.root), lambda: at_once.append(exchange_folder(place, old, release_id))
+    )
 
     def undo() -> None:
-        if exchange(old, place.dags):
-            old.unlink()
-        else:
-            place.dags.unlink()
-            old.rename(place.dags)
+        whole = folder._replace(root=old)
+        cross(place, target, whole, (target.root, place.dags), lambda: folder_back(place, old))
         place.manifest(old.name).unlink(missing_ok=True)
 
-    return {"atomic": atomic, "adopted": old.name if entries else None}, undo
+    return {"atomic": at_once[0], "adopted": name, "replaced": name, **moved._asdict()}, undo
+
+
+def exchange_folder(place: Place, old: Path, release_id: str) -> bool:
+    """Put a link to a release in the place of the dags folder, which becomes `old`; say whether it was done at once."""
+    make_link(place, old, release_id)
+    if exchange(old, place.dags):
+        return True
+    old.unlink()
+    place.dags.rename(old)
+    link(place, release_id)
+    return False
+
+
+def folder_back(place: Place, old: Path) -> None:
+    """Put the dags folder back in its place."""
+    if exchange(old, place.dags):
+        old.unlink()
+    else:
+        place.dags.unlink()
+        old.rename(place.dags)
 
 
 def second_before(release_id: str) -> str:
@@ -88,71 +125,70 @@ def second_before(release_id: str) -> str:
     return (datetime.strptime(release_id[:16], form) - timedelta(seconds=1)).strftime(form)
 
 
-def recover(place: Place) -> None:
-    """Finish an adoption in whose middle the host died: the folder waits under the name of the new link."""
-    if place.new_link.is_dir() and not place.new_link.is_symlink():
-        for name in release_ids(place):
-            if not place.release(name).exists():
-                place.new_link.rename(place.release(name))
-                return
+def commit(place: Place, release_id: str, replaced: str | None) -> dict[str, Any]:
+    """Make the release final: its manifest takes its place. Removes the empty folder that was there before, if any.
 
-
-def exchange(one: Path, other: Path) -> bool:
-    """Exchange two names at once; False where the system or the file system cannot.
-
-    :raises OSError: when it can and did not.
+    :param replaced: the release that was live before, whose age counts from now on.
     """
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    done = rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
-    number = ctypes.get_errno()
-    if done and number not in NO_EXCHANGE:
-        raise OSError(number, f"{os.strerror(number)}: cannot exchange {one} and {other}")
-    return not done
-
-
-def commit(place: Place, release_id: str) -> dict[str, Any]:
-    """Make the release final: its manifest takes its place. Removes the empty folder that was there before, if any."""
     if place.new_manifest(release_id).exists():
         place.new_manifest(release_id).rename(place.manifest(release_id))
     shutil.rmtree(place.staging("empty"), ignore_errors=True)
+    if replaced:
+        ended = {**read_json(place.ended), replaced: utc_now()}
+        write_json(place, place.ended, {name: when for name, when in ended.items() if name != release_id})
     return {}
 
 
-def releases_to_remove(oldest_first: list[str], live: str | None, keep: int, young: str) -> list[str]:
+def utc_now(minutes_ago: int = 0) -> str:
+    """Return a time of this host's clock, by which alone the ages of its releases are told."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - minutes_ago * 60))
+
+
+def releases_to_remove(oldest_first: list[str], live: str | None, keep: int, young: Container[str]) -> list[str]:
     """Return the releases to delete: those beyond the newest `keep`, but never the live one or one a rollback goes to.
 
-    :param young: time as an id begins with it; a release from then on is too young to be deleted.
+    :param young: those that were live a moment ago.
     """
     others = [name for name in oldest_first if name != live]
     older = releases_before(live, others)
     protected = {*others[-1:], *older[-1:]}
     old = others[: max(len(others) - max(keep - 1, 1), 0)]
-    return [name for name in old if name not in protected and name < young]
+    return [name for name in old if name not in protected and name not in young]
 
 
-def prune(place: Place, keep: int, young: str) -> dict[str, Any]:
-    """Delete old releases; never a folder that was adopted or edited in place, nor files that were kept aside."""
-    found = release_ids(place)
-    old = [name for name in releases_to_remove(found, place.live_id(), keep, young) if not adopted(place, name)]
+def outdated(place: Place, keep: int, minutes: int) -> dict[str, Any]:
+    """Return the releases that may go; never a folder that was adopted."""
+    found, live, ended = release_ids(place), place.live_id(), read_json(place.ended)
+    # An older version of this program did not write down when a release ended: then it counts from now.
+    known = {name: ended.get(name, utc_now()) for name in found if name != live}
+    if known != ended:
+        write_json(place, place.ended, known)
+    young = {name for name, when in known.items() if when > utc_now(minutes)}
+    old = releases_to_remove(found, live, keep, young)
+    return {"outdated": [name for name in old if not adopted(place, name)]}
+
+
+def prune(place: Place, releases: list[str]) -> dict[str, Any]:
+    """Delete releases; never one that was edited in place, nor files that were kept aside or are the host's."""
     # Edited after the last look at it, or by somebody whose shell still stands in it.
-    edited = [name for name in old if is_edited(place, name)]
-    removed = [name for name in old if name not in edited]
+    edited = [name for name in releases if is_edited(place, name)]
+    held = [name for name in releases if name not in edited and not empty_out(place, name)]
+    removed = [name for name in releases if name not in (*edited, *held, place.live_id())]
     for name in removed:
         place.manifest(name).rename(place.new_manifest(name))  # if this is killed, the next run cleans what is left
         shutil.rmtree(place.release(name), ignore_errors=True)
         place.new_manifest(name).unlink()
-    return {"removed": removed, "edited": edited, "left": len(found) - len(removed)}
+    return {"removed": removed, "edited": edited, "held": held}
 
 
 def is_edited(place: Place, release_id: str) -> bool:
     """Say whether a release holds anything that was neither delivered, nor carried over, nor kept aside already."""
-    manifest = Manifest.read(place.manifest(release_id))
+    manifest = place.known(release_id)
     if manifest is None:
         return False
-    carried = set(manifest.fields.get("carried", []))
-    now = [entry for entry in scan(place.release(release_id), manifest.files) if entry.path not in carried]
+    root, carried = place.release(release_id), set(manifest.fields.get("carried", []))
+    others = survey(place, root, {*manifest.files, *carried}).others
+    now = read(root, {path: info for path, info in others.items() if path not in carried}, manifest.files)
     own = [entry for entry in now if entry != manifest.files.get(entry.path)]
     return any(not os.path.lexists(place.kept_as(release_id, entry)) for entry in own)
 

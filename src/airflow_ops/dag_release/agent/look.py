@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from airflow_ops.dag_release.agent.behind import QUARANTINE
-from airflow_ops.dag_release.agent.place import Manifest, Place, release_ids, select
-from airflow_ops.dag_release.agent.tree import Entry, digest, scan
+from airflow_ops.dag_release.agent.place import Place, release_ids, select
+from airflow_ops.dag_release.agent.runtime import survey
+from airflow_ops.dag_release.agent.tree import Entry, digest, read, scan
 
 
 class State(NamedTuple):
@@ -15,12 +16,13 @@ class State(NamedTuple):
 
     live: str | None
     committed: bool  # the release has a manifest, so it went live everywhere
-    entries: list[Entry]  # all files that lie there now
+    entries: list[Entry]  # all files that lie there now, but for the host's own
     managed: list[Entry]  # those of them that a release brought
     edited: list[str]  # managed files that somebody changed in place
     missing: list[str]  # managed files that somebody deleted in place
     unmanaged: list[str]  # files that no release brought
     carried: list[str]  # those of them that were carried over from an earlier tree
+    runtime: list[str]  # files of the host, which belong to no release
     adopted: bool = False  # a release that was a folder with hand-copied files: no source has brought any of them
 
     @property
@@ -28,35 +30,42 @@ class State(NamedTuple):
         return digest(self.managed)
 
 
-def state(place: Place) -> State:
-    """Look at the live tree."""
+def state(place: Place, brought: Iterable[str] = ()) -> State:
+    """Look at the live tree.
+
+    :param brought: of a plain folder, which has no manifest: what the next release brings.
+    """
     live = place.live_id()
     if live is None or not place.dags.is_dir():
-        entries = scan(place.dags) if place.dags.is_dir() else []
-        return State(live, False, entries, [], [], [], [entry.path for entry in entries], [])
-    manifest = Manifest.read(place.manifest(live))
-    known = manifest or Manifest.read(place.new_manifest(live))
-    entries = scan(place.release(live), known.files if known else None)
+        found = survey(place, place.dags, frozenset(brought))
+        entries = read(place.dags, found.others)
+        loose = [entry.path for entry in entries]
+        return State(live, False, entries, [], [], [], loose, [], sorted(found.runtime))
+    known, root = place.known(live, unfinished=True), place.release(live)
     if known is None:  # the manifest was lost: what lies there is taken as what was delivered
-        return State(live, False, entries, entries, [], [], [], [])
+        entries = scan(root)
+        return State(live, False, entries, entries, [], [], [], [], [])
+    found = survey(place, root, known.files)
+    entries = read(root, found.others, known.files)
     adopted = bool(known.fields.get("adopted"))
     managed, here = select(entries, known.files), {entry.path for entry in entries}
     return State(
         live,
-        manifest is not None,
+        place.manifest(live).exists(),
         entries,
         managed,
         [entry.path for entry in managed if entry != known.files[entry.path]],
         sorted(known.files.keys() - here),
         sorted(here if adopted else here - known.files.keys()),
         [path for path in known.fields.get("carried", []) if path in here],
+        sorted(found.runtime),
         adopted,
     )
 
 
-def look(place: Place, files: bool = False) -> dict[str, Any]:
+def look(place: Place, files: bool = False, brought: Iterable[str] = ()) -> dict[str, Any]:
     """Report the live tree; with `files` also every file of it and the dag_ids that its manifest knows."""
-    seen = state(place)
+    seen = state(place, brought)
     result: dict[str, Any] = {
         "live": seen.live,
         "committed": seen.committed,
@@ -65,11 +74,12 @@ def look(place: Place, files: bool = False) -> dict[str, Any]:
         "missing": seen.missing,
         "unmanaged": seen.unmanaged,
         "carried": seen.carried,
+        "runtime": seen.runtime,
         "by_hand": seen.adopted or (place.is_folder() and bool(seen.entries)),
         "quarantined": QUARANTINE.exists(),
     }
     if files:
-        manifest = Manifest.read(place.manifest(seen.live)) if seen.live else None
+        manifest = place.known(seen.live) if seen.live else None
         entries = seen.managed if seen.live else seen.entries
         result["files"] = as_lists(entries)
         result["dags"] = manifest.fields.get("dags") if manifest else None
@@ -82,14 +92,23 @@ def as_lists(entries: Iterable[Entry]) -> list[list[str]]:
 
 
 def releases(place: Place) -> dict[str, Any]:
-    """Report the releases, oldest first: what their manifests say, without the files, and which one is live."""
+    """Report the releases, oldest first: what their manifests say, without the files, and which one is live.
+
+    And the runtime files of the host, which belong to none of them.
+    """
     found = []
     for name in release_ids(place):
-        manifest = Manifest.read(place.manifest(name))
+        manifest = place.known(name)
         if manifest:
             dags = manifest.fields.pop("dags", None)
             found.append({**manifest.fields, "id": name, "files": len(manifest.files), "dags": dags})
-    return {"live": place.live_id(), "folder": place.is_folder(), "releases": found, "quarantined": QUARANTINE.exists()}
+    return {
+        "live": place.live_id(),
+        "folder": place.is_folder(),
+        "releases": found,
+        "runtime": state(place).runtime,
+        "quarantined": QUARANTINE.exists(),
+    }
 
 
 def prove(place: Place, release_id: str, files: bool = False) -> dict[str, Any]:
@@ -97,7 +116,7 @@ def prove(place: Place, release_id: str, files: bool = False) -> dict[str, Any]:
 
     With `files` also every file that was delivered.
     """
-    manifest = Manifest.read(place.manifest(release_id))
+    manifest = place.known(release_id)
     if manifest is None or not place.release(release_id).is_dir():
         return {"digest": None, "wrong": []}
     now = {entry.path: entry for entry in scan(place.release(release_id))}

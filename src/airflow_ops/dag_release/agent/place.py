@@ -21,6 +21,26 @@ class AgentError(Exception):
     """A refusal that the admin reads: one sentence."""
 
 
+class Named:
+    """The paths that are named by patterns in gitignore syntax, which the controller has turned into these pairs.
+
+    :param patterns: whether the pattern names a path or takes it out again, and a regular expression.
+    """
+
+    def __init__(self, patterns: Iterable[tuple[bool, str]]) -> None:
+        self.patterns = [(names, re.compile(text)) for names, text in patterns]  # re keeps what it has compiled
+
+    def __contains__(self, path: object) -> bool:
+        """Say whether a file is named: the last pattern counts, and one for a file more than one for its folder."""
+        named, rank = False, 0
+        for names, pattern in self.patterns:
+            if match := pattern.match(str(path)):
+                of_folder = bool(match.groupdict().get("ps_d"))
+                if (names and of_folder) or 2 - of_folder >= rank:
+                    named, rank = names, 2 - of_folder
+        return named
+
+
 class Place(NamedTuple):
     """Where the releases of a host are."""
 
@@ -28,6 +48,11 @@ class Place(NamedTuple):
     group: str
     folder_mode: int = 0o750
     file_mode: int = 0o640
+    runtime: tuple[tuple[bool, str], ...] = ()  # what names runtime files, as in `Named`
+
+    @property
+    def named(self) -> Named:
+        return Named(self.runtime)
 
     @property
     def releases(self) -> Path:
@@ -37,6 +62,11 @@ class Place(NamedTuple):
     def new_link(self) -> Path:
         """Return the name under which the link is made before it takes its place."""
         return self.dags.with_name(f".{self.dags.name}.new")
+
+    @property
+    def ended(self) -> Path:
+        """Return the file that says since when releases are not live any more."""
+        return self.releases / "ended.json"
 
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
@@ -61,6 +91,20 @@ class Place(NamedTuple):
         """Return where the manifest of a release waits that is not yet live everywhere."""
         return self.releases / f"{release_id}.json.new"
 
+    def known(self, release_id: str, unfinished: bool = False) -> Manifest | None:
+        """Return what is known of a release that went live everywhere; what is named as the host's is no part of it.
+
+        :param unfinished: whether also one counts that is not live everywhere.
+        """
+        found = Manifest.read(self.manifest(release_id))
+        if found is None and unfinished:
+            found = Manifest.read(self.new_manifest(release_id))
+        if found and self.runtime:
+            named = self.named
+            for path in [path for path in found.files if path in named]:
+                del found.files[path]
+        return found
+
     def is_folder(self) -> bool:
         """Say whether the dags folder is a plain folder, as before the first release."""
         return self.dags.is_dir() and not self.dags.is_symlink()
@@ -84,6 +128,18 @@ class Place(NamedTuple):
         """Give a new file or folder its group and mode."""
         os.chown(path, -1, group_id(self.group))
         path.chmod(mode)
+
+    def make_folders(self, root: str, below: str, made: set[str]) -> None:
+        """Make the folder `below` of a tree and those above it, all for the group; `made` are those that are known."""
+        if below in made:
+            return
+        if below:
+            self.make_folders(root, below.rpartition("/")[0], made)
+        folder = Path(root, below)
+        if not folder.is_dir():
+            folder.mkdir()
+            self.own(folder, self.folder_mode)
+        made.add(below)
 
     def make_releases(self) -> None:
         """Make the folder of the releases where it is missing."""
@@ -131,6 +187,14 @@ def write_json(place: Place, path: Path, content: dict[str, Any]) -> None:
     temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     place.own(temporary, place.file_mode)
     temporary.rename(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing where it is not there or not whole."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def release_ids(place: Place) -> list[str]:

@@ -33,6 +33,7 @@ class Agent:
         self.verified: dict[str, Entry] = {}
         self.undo: live.Undo | None = None
         self.activated: str | None = None
+        self.replaced: str | None = None  # the release that was live before
         self.staging: Path | None = None
         self.lock: Lock | None = None
         self.preview: str | None = None
@@ -51,6 +52,7 @@ class Agent:
             "look": look.look,
             "releases": look.releases,
             "prove": look.prove,
+            "outdated": live.outdated,
             "prune": live.prune,
             "keep": stage.keep_all,
             "behind": behind.record,
@@ -101,13 +103,13 @@ class Agent:
     def do_activate(self, release_id: str) -> dict[str, Any]:
         """Make a release live, until it is committed or put back."""
         report, self.undo = live.activate(self.place, release_id)
-        self.activated = release_id
+        self.activated, self.replaced = release_id, report["replaced"]
         return report
 
     def do_commit(self, release_id: str) -> dict[str, Any]:
         """Keep what was activated."""
         self.undo = None
-        return live.commit(self.place, release_id)
+        return live.commit(self.place, release_id, self.replaced)
 
     def do_back(self) -> dict[str, Any]:
         """Put back what was activated, if anything was."""

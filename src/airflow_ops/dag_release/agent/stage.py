@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from airflow_ops.dag_release.agent.live import recover
 from airflow_ops.dag_release.agent.look import State, state
 from airflow_ops.dag_release.agent.place import (
     ID,
@@ -21,6 +21,7 @@ from airflow_ops.dag_release.agent.place import (
     group_id,
     release_ids,
 )
+from airflow_ops.dag_release.agent.runtime import Side, announce, empty_out, is_ours, live_side
 from airflow_ops.dag_release.agent.tree import Entry, digest, kind_of, mode_of, scan
 
 
@@ -55,7 +56,7 @@ def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
     have = {entry.content: entry for entry in state(place).entries if entry.kind in ("file", "program")}
     lacks, made = [], {""}
     for path, kind, content in files:
-        make_folders(place, staged, path.rpartition("/")[0], made)
+        place.make_folders(staged, path.rpartition("/")[0], made)
         own, known = f"{staged}/{path}", have.get(content)
         if kind == "link":
             os.symlink(content, own)  # noqa: PTH211
@@ -67,19 +68,6 @@ def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
             os.chmod(own, mode_of(kind, place.file_mode))  # noqa: PTH101
             os.utime(own, ns=(known.written, known.written))
     return lacks
-
-
-def make_folders(place: Place, root: str, below: str, made: set[str]) -> None:
-    """Make the folder `below` of a tree and those above it, all for the group; `made` are those that are known."""
-    if below in made:
-        return
-    if below:
-        make_folders(place, root, below.rpartition("/")[0], made)
-    folder = Path(root, below)
-    if not folder.is_dir():
-        folder.mkdir()
-        place.own(folder, place.folder_mode)
-    made.add(below)
 
 
 def writable(place: Place) -> None:
@@ -105,10 +93,10 @@ def room(folder: Path, size: int, count: int) -> None:
 
 def clean(place: Place) -> None:
     """Remove what runs that were killed have left: staged trees, and releases that never went live everywhere."""
-    recover(place)
     complete, live = set(release_ids(place)), place.live_id()
     for name in complete:
-        if not place.release(name).exists():  # an adoption that was killed before the folder got this name
+        if not place.release(name).is_dir() or place.release(name).is_symlink():  # an adoption killed half way
+            place.release(name).unlink(missing_ok=True)
             place.manifest(name).unlink()
     for path in place.releases.iterdir():
         name = path.name[: -len(".json.new")]
@@ -116,6 +104,8 @@ def clean(place: Place) -> None:
             shutil.rmtree(path)
         elif place.new_manifest(name) == path and ID.fullmatch(name) and name != live:
             if name not in complete:
+                if not empty_out(place, name):
+                    continue
                 shutil.rmtree(place.release(name), ignore_errors=True)
             path.unlink()
     if place.new_link.is_symlink():
@@ -130,13 +120,14 @@ def verify(staged: Path) -> list[Entry]:
 def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Entry]) -> dict[str, Any]:
     """Keep what the new release would lose: edited files aside, unmanaged ones in the new tree or aside.
 
-    A file that the release has itself is not unmanaged any more; what differs from the release is kept aside.
+    A file that the release has itself is not unmanaged any more; what differs from the release is kept aside. Runtime
+    files go over in the switch; until then the new tree has links to them.
     """
-    seen, staged = state(place), place.staging(release_id)
+    seen, staged = state(place, verified), place.staging(release_id)
     if seen.live == release_id:
         raise AgentError(f"{release_id} is live already; another run was faster")
     if seen.live is None:
-        refuse_leading_out(place, seen.entries)
+        refuse_leading_out(place, [*seen.entries, *links_of(place, seen.runtime)])
     now = {entry.path: entry for entry in seen.entries}
     loose = [path for path in seen.unmanaged if path not in verified and carries(place, path)]
     carried = [path for path in loose if unmanaged == "carry" and fits(staged, path)]
@@ -147,7 +138,15 @@ def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Ent
     for path in carried:
         copy(place, place.dags.resolve() / path, staged, path)
     kept = [name for path in sorted(aside) for name in keep(place, seen, path)]
+    if source := live_side(place, verified):
+        announce(place, source, Side(staged, {*verified, *carried}, release_id), source.root)
     return {"carried": carried, "kept": kept}
+
+
+def links_of(place: Place, paths: Iterable[str]) -> list[Entry]:
+    """Return those of some paths of a plain folder that are links."""
+    full = {path: place.dags / path for path in paths}
+    return [Entry(path, "link", str(each.readlink())) for path, each in full.items() if each.is_symlink()]
 
 
 def refuse_leading_out(place: Place, entries: list[Entry]) -> None:
@@ -187,7 +186,7 @@ def fits(staged: Path, path: str) -> bool:
 
 def copy(place: Place, source: Path, root: Path, path: str) -> Path:
     """Copy one file below `root`, its folders with it, all for the group."""
-    make_folders(place, str(root), path.rpartition("/")[0], set())
+    place.make_folders(str(root), path.rpartition("/")[0], set())
     shutil.copy2(source, root / path, follow_symlinks=False)
     if not (root / path).is_symlink():
         place.own(root / path, mode_of(kind_of(source.stat().st_mode), place.file_mode))
@@ -211,7 +210,11 @@ def seal(place: Place, release_id: str, manifest: dict[str, Any], verified: dict
     staged, release = place.staging(release_id), place.release(release_id)
     left_out = set(manifest["carried"])
     keep_context(place, staged)  # first: it changes what the stamps of the files say
-    files = {entry.path: entry for entry in scan(staged, verified) if entry.path not in left_out}
+    files = {
+        entry.path: entry
+        for entry in scan(staged, verified)
+        if entry.path not in left_out and not (entry.kind == "link" and is_ours(place, entry.path, entry.content))
+    }
     if digest(files.values()) != manifest["digest"]:
         raise AgentError(f"{staged} was changed after it was verified")
     if release.exists():  # the host had it before, and it was not live: what was just proved takes its place

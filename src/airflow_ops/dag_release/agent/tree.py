@@ -5,9 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
 
 RUNTIME_NAMES = frozenset({"__pycache__"})
+PACKAGE = "__init__.py"
+# Names of what Airflow or Python would load, and of what tells Airflow where to look.
+LOADED = (".py", ".pyc", ".pyo", ".so", ".zip", ".egg", ".whl", ".airflowignore")
+GONE = (FileNotFoundError, NotADirectoryError)  # a task made and removed it while we looked
 
 
 class Entry:
@@ -51,10 +57,16 @@ class Entry:
 def hash_file(path: str) -> str:
     """Return the SHA-256 of the file at `path` in hex."""
     hasher = hashlib.sha256()
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - ten thousand files: Path costs more than the hash
+    # ten thousand files: Path costs more than the hash
+    with open(path, "rb", buffering=0, opener=_open_file) as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             hasher.update(block)
     return hasher.hexdigest()
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open what was a file a moment ago, and now may be a link or a pipe: follow nothing and wait for nobody."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def kind_of(mode: int) -> str:
@@ -86,22 +98,70 @@ def entry_of(path: str, full: str, info: os.stat_result, known: Entry | None = N
     return Entry(path, kind, os.readlink(full) if kind == "link" else hash_file(full), stamp)  # noqa: PTH115
 
 
-def scan(root: str | os.PathLike[str], known: Mapping[str, Entry] | None = None) -> list[Entry]:
-    """Return the files of the tree at `root`, sorted by path; what Python writes at run time is left out.
+class Found(NamedTuple):
+    """What lies in a tree."""
+
+    files: dict[str, os.stat_result]  # all that is no folder
+    empty: list[str]  # folders with nothing in them
+
+
+def walk(root: str | os.PathLike[str]) -> Found:
+    """Look at the tree at `root`; what Python writes at run time is left out."""
+    found, folders = Found({}, []), [""]
+    while folders:
+        below = folders.pop()
+        with suppress(*GONE):
+            names = 0
+            with os.scandir(os.path.join(root, below)) as items:  # noqa: PTH118
+                for names, item in enumerate(items, start=1):  # noqa: B007
+                    path = below + item.name
+                    if item.is_dir(follow_symlinks=False):
+                        folders += [] if item.name in RUNTIME_NAMES else [f"{path}/"]
+                    elif not item.name.endswith(".pyc"):
+                        with suppress(*GONE):
+                            found.files[path] = item.stat(follow_symlinks=False)
+            if below and not names:
+                found.empty.append(below[:-1])
+    return found
+
+
+def read(
+    root: str | os.PathLike[str], files: Mapping[str, os.stat_result], known: Mapping[str, Entry] | None = None
+) -> list[Entry]:
+    """Return entries of some files of the tree at `root`, sorted by path.
 
     Files whose stamp is that of the `known` entry are not read.
     """
-    base, known, found, folders = os.fspath(root), known or {}, [], [""]
-    while folders:
-        below = folders.pop()
-        with os.scandir(os.path.join(base, below)) as items:  # noqa: PTH118
-            for item in items:
-                path = below + item.name
-                if item.is_dir(follow_symlinks=False):
-                    folders += [] if item.name in RUNTIME_NAMES else [f"{path}/"]
-                elif not item.name.endswith(".pyc"):
-                    found.append(entry_of(path, item.path, item.stat(follow_symlinks=False), known.get(path)))
-    return sorted(found, key=lambda entry: entry.path)
+    base, known, entries = os.fspath(root), known or {}, []
+    for path, info in sorted(files.items()):
+        with suppress(*GONE):
+            entries.append(entry_of(path, f"{base}/{path}", info, known.get(path)))
+    return entries
+
+
+def scan(root: str | os.PathLike[str], known: Mapping[str, Entry] | None = None) -> list[Entry]:
+    """Return all files of the tree at `root`."""
+    return read(root, walk(root).files, known)
+
+
+def folders_above(path: str) -> list[str]:
+    """Return the folders in which a path lies below the tree, the topmost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def runtime_files(paths: Iterable[str], brought: Container[str], named: Container[str] = ()) -> set[str]:
+    """Return which files of a tree belong to the host and not to a release: what tasks have written there.
+
+    They are those that no source brought and that neither Airflow nor Python would load, and those that are `named`. A
+    file of a package that no source brought is loaded with it.
+    """
+    free = [path for path in paths if path not in brought]
+    own = {path for path in free if path in named}
+    left = [path for path in free if path not in own]
+    packages = {folder for folder, _, name in (path.rpartition("/") for path in left) if folder and name == PACKAGE}
+    loaded = (path for path in left if path.lower().endswith(LOADED) or packages.intersection(folders_above(path)))
+    return own.union(left).difference(loaded)
 
 
 def digest(entries: Iterable[Entry]) -> str:
