@@ -28,12 +28,15 @@ def places(process: str) -> Iterator[str]:
 
 
 def standing(releases: str, names: list[str], proc: str = "/proc") -> dict[str, list[int]]:
-    """Return the processes that stand in some of the folders below `releases`, by its name."""
+    """Return the processes that stand in some of the folders below `releases`, by its name.
+
+    What was removed or has another name since does not count: a file that a task has open may be the live tree's now.
+    """
     prefix = f"{os.path.realpath(releases)}/"
     found: dict[str, list[int]] = {}
     for process in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):  # noqa: PTH208
-        paths = {path[len(prefix) :] for path in places(f"{proc}/{process}") if path.startswith(prefix)}
-        for name in {path.removesuffix(" (deleted)").partition("/")[0] for path in paths}.intersection(names):
+        paths = [path for path in places(f"{proc}/{process}") if path.startswith(prefix) and os.path.lexists(path)]
+        for name in {path[len(prefix) :].partition("/")[0] for path in paths}.intersection(names):
             found.setdefault(name, []).append(process)
     return found
 

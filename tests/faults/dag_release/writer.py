@@ -1,6 +1,6 @@
 """Runs on a host as a task that never rests: it keeps its state and its logs in files below the live dags folder.
 
-Whatever it does by a path it does through the link, as tasks do. When a file is not as it was left, it writes that down.
+Whatever it does by a path it does through the link, as tasks do. A file that is not as it was left is written down.
 """
 
 import itertools
