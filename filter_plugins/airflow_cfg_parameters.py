@@ -26,7 +26,7 @@ settings: "{{ {'max_threads': 4} | airflow_cfg_parameters({'max_threads': 'sched
 
 RETURN = r"""
 _value:
-  description: Settings. An unknown name is an error that gives the nearest name and the list.
+  description: Settings. An unknown name is an error that gives the list.
   type: dict
 """
 

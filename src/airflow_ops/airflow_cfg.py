@@ -5,7 +5,6 @@ Settings are ``{section: {option: value}}``. A value of None removes the option,
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import hmac
 import json
@@ -52,12 +51,12 @@ def parameters(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
 
     :param values: ``{name: value}``, such as ``{"max_threads": 4}``.
     :param names: ``{name: "section.option"}``, such as ``{"max_threads": "scheduler.parsing_processes"}``.
-    :raises ValueError: for an unknown name, with the nearest name and the list.
+    :raises ValueError: for an unknown name, with the list.
     """
     settings: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         if name not in names:
-            raise ValueError(_unknown_parameter(name, names))
+            raise ValueError(f"airflow_config_parameters takes no {name}, it takes {', '.join(sorted(names))}")
         section, _, option = names[name].rpartition(".")
         settings.setdefault(section, {})[option] = value
     return settings
@@ -106,10 +105,4 @@ def _text(section: str, option: str, value: Any) -> str:
 
 def _check_name(name: str, kind: str) -> None:
     if name == "DEFAULT" or not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} can't name {kind} in airflow.cfg; use letters, digits, _ - and .")
-
-
-def _unknown_parameter(name: str, names: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f", did you mean {near[0]}?" if near else "."
-    return f"airflow_config_parameters has an unknown name {name!r}{hint} Known are: {', '.join(sorted(names))}."
+        raise ValueError(f"{name!r} can't name {kind} in airflow.cfg; use letters, digits, . _ and -")

@@ -19,6 +19,7 @@ SECRETS = frozenset(
         "watchdog_webhook_url",
     }
 )
+VAULT_FIX = "give the vault password that it was encrypted with (--ask-vault-pass or ANSIBLE_VAULT_PASSWORD_FILE)"
 
 
 def is_true(value: object) -> bool:
@@ -28,23 +29,40 @@ def is_true(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Input:
-    """One variable that an argument spec declares."""
+    """One variable that an argument spec declares, or one part of it: what a list holds, the keys of a dictionary."""
 
     kind: str = "str"
     choices: tuple[str, ...] = ()
+    required: bool = False
+    elements: str = ""
+    options: Mapping[str, Input] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A text of the inventory that cannot be worked out: why, and where it stands (file:line), '' where nobody knows.
+
+    ``kind`` is ``template`` for a text that is itself a wrong template, ``cause`` for one that uses a wrong one and
+    ``vault`` for one that cannot be decrypted.
+    """
+
+    reason: str
+    place: str = ""
+    kind: str = "template"
 
 
 @dataclass(frozen=True)
 class Host:
     """One host: the variables that hold for it, defaults of the roles included.
 
-    ``given`` are the names that the inventory or the command line sets; ``broken`` says why a template failed.
+    ``given`` are the names that the inventory or the command line sets. ``broken`` are the texts that cannot be worked
+    out, each by its variable and the keys that lead to it, joined by dots.
     """
 
     name: str
     variables: Mapping[str, Any] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
-    broken: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, Broken] = field(default_factory=dict)
 
     @property
     def environment(self) -> str:
@@ -56,7 +74,9 @@ class Host:
 class Inventory:
     """Everything that was loaded, whatever the run is limited to.
 
-    ``elsewhere`` holds the hosts of the environments that were not loaded, each with its address.
+    ``elsewhere`` holds the hosts of the environments that were not loaded, each with its address; ``options`` by
+    version what Airflow knows of its options (airflow_options.py); ``parameters`` for each name of the operator manual
+    the section and option that it sets, joined by a dot.
     """
 
     hosts: Mapping[str, Host]
@@ -65,6 +85,8 @@ class Inventory:
     roles: frozenset[str] = frozenset()
     versions: tuple[str, ...] = ()
     elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def environments(self) -> list[Environment]:
         """Return the environments by name; a host without one belongs to none."""
@@ -90,9 +112,11 @@ class Environment:
         return [name for name in self.inventory.groups.get(group, ()) if name in own]
 
     def file(self, variable: str) -> str:
-        """Return the file that should set a variable: the vault for a secret, else the file of the longest prefix."""
+        """Return the file that should set a variable or a part of it: the vault for a secret, else that of its role."""
+        variable = variable.partition(".")[0].partition("[")[0]
         fitting = [role for role in self.inventory.roles if variable == role or variable.startswith(f"{role}_")]
-        stem = "vault" if variable in SECRETS else max(fitting, key=len, default="airflow")
+        default = "ansible" if variable.startswith("ansible_") else "airflow"
+        stem = "vault" if variable in SECRETS else max(fitting, key=len, default=default)
         return f"inventories/{self.name}/group_vars/{self.name}/{stem}.yml"
 
     def hosts_file(self) -> str:

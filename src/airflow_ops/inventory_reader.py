@@ -13,12 +13,16 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
+from ansible.parsing.vault import EncryptedString
+from ansible.template import Templar, is_trusted_as_template
 
-from airflow_ops.inventory_model import SECRETS, Host, Input, Inventory
+from airflow_ops import airflow_options
+from airflow_ops.inventory_model import Broken, Host, Input, Inventory
+from airflow_ops.origin import place
 
-# Facts are not known yet, and what the roles keep to themselves follows from facts.
-KNOWN_LATER = re.compile(r"'(ansible_|__)\w+' is undefined|no attribute '(ansible_|__)\w+'")
+# Facts are not known yet, what the roles keep to themselves follows from facts, and tasks have names of their own.
+KNOWN_LATER = re.compile(r"'((ansible_|__|role_|play_)\w+|item)' is undefined|no attribute '(ansible_|__)\w+'")
+UNDECRYPTABLE = "undecryptable"
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data: Ansible's own loader takes three times as long
 CONNECTION = ("ansible_host", "ansible_port")
 
@@ -49,6 +53,8 @@ class Reader:
             roles=frozenset(path.name for path in self._roles) | _topics(raw.values()),
             versions=self._versions(),
             elsewhere=self._elsewhere(raw.values()),
+            options=self._options(),
+            parameters=self._computed.get("__airflow_config_parameter_names", {}),
         )
 
     def _load(self, path: Path) -> dict[str, Any]:
@@ -65,11 +71,12 @@ class Reader:
     def _declared(self) -> dict[str, Input]:
         specs = [path for role in self._roles if (path := role / "meta/argument_specs.yml").exists()]
         entries = [entry for path in specs for entry in yaml.load(path.read_bytes(), FAST)["argument_specs"].values()]
-        return {
-            str(name): Input(str(spec.get("type", "str")), tuple(str(choice) for choice in spec.get("choices", ())))
-            for entry in entries
-            for name, spec in (entry.get("options") or {}).items()
-        }
+        return {name: declared for entry in entries for name, declared in _inputs(entry.get("options")).items()}
+
+    def _options(self) -> dict[str, Mapping[str, Any]]:
+        """Return what each version of Airflow that has a table knows of its options."""
+        tables = (airflow_options.load(path) for role in self._roles for path in role.glob("files/airflow-*.yml"))
+        return {str(table["version"]): table for table in tables}
 
     def _versions(self) -> tuple[str, ...]:
         """Return the Airflow versions that have a lock file."""
@@ -92,18 +99,14 @@ class Reader:
     def _host(self, name: str, raw: Mapping[str, Any]) -> Host:
         prefixes = tuple(f"{role.name}_" for role in self._roles)
         given = {str(key) for key in raw if str(key).startswith(prefixes)}
+        # Variables of the site's own, and of Ansible's connection: all that is a template or encrypted.
+        written = {str(key) for key, value in raw.items() if any(_is_worked_out(text) for _, text in texts("", value))}
         layers = {**self._defaults, **self._computed, **raw, "hostvars": self._task_vars["hostvars"]}
         layers.pop("ansible_facts", None)
-        names = {*self._defaults, *given, *CONNECTION}
+        names = {*self._defaults, *given, *written, *CONNECTION}
         variables = Variables(Templar(loader=self._loader, variables=layers), layers, names)
-        reasons = {key: variables.why_not(key) for key in sorted(given)}
-        broken = {key: reason for key, reason in reasons.items() if reason and not KNOWN_LATER.search(reason)}
-        return Host(
-            name,
-            variables,
-            frozenset(given),
-            {key: "its template fails" if key in SECRETS else reason for key, reason in broken.items()},
-        )
+        broken = {path: why for key in sorted(given | written) for path, why in variables.broken(key).items()}
+        return Host(name, variables, frozenset(given), broken)
 
 
 class Variables(Mapping[str, Any]):
@@ -116,23 +119,40 @@ class Variables(Mapping[str, Any]):
         self._templar, self._raw = templar, raw
         self._names = sorted(name for name in names if name in raw)
         self._values: dict[str, Any] = {}
-        self._reasons: dict[str, str] = {}
+        self._failed: set[str] = set()
 
-    def why_not(self, name: str) -> str:
-        """Return why the template of a variable fails, '' when it does not."""
-        if name in self._names and name not in self._values and name not in self._reasons:
+    def fails(self, name: str) -> bool:
+        """Say whether a variable cannot be worked out; one that can is kept."""
+        if name in self._names and name not in self._values and name not in self._failed:
             try:
                 self._values[name] = plain(self._templar.template(self._raw[name]))
-            except AnsibleError as error:
-                self._reasons[name] = " ".join(str(error).split())
-        return self._reasons.get(name, "")
+            except AnsibleError:
+                self._failed.add(name)
+        return name in self._failed
+
+    def broken(self, name: str) -> dict[str, Broken]:
+        """Return why a variable cannot be worked out, text by text; not what facts will tell."""
+        found = texts(name, self._raw[name]) if self.fails(name) else ()
+        reasons = {path: self._why_not(text) for path, text in found}
+        return {path: why for path, why in reasons.items() if why and not KNOWN_LATER.search(why.reason)}
+
+    def _why_not(self, text: Any) -> Broken | None:
+        try:
+            self._templar.template(text)
+        except AnsibleError as error:
+            reason = " ".join(str(error).split())
+            if isinstance(text, EncryptedString):
+                return Broken(reason, place(text), "vault")
+            if UNDECRYPTABLE not in reason:  # else the text that it uses is told
+                return Broken(reason, place(error.obj), "template" if place(error.obj) == place(text) else "cause")
+        return None
 
     def __getitem__(self, name: str) -> Any:
-        self.why_not(name)
+        self.fails(name)
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if not self.why_not(name))
+        return (name for name in self._names if not self.fails(name))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -143,6 +163,36 @@ def _topics(hosts: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     folders = {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
     files = (path.stem for folder in folders for path in folder.glob("group_vars/*/*.yml"))
     return frozenset(files) - {"vault", "ansible"}
+
+
+def texts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every text of a value with the keys that lead to it, joined by dots."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from texts(f"{path}.{key}", part)
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from texts(f"{path}[{number}]", part)
+    elif isinstance(value, str | EncryptedString):
+        yield path, value
+
+
+def _is_worked_out(text: Any) -> bool:
+    return isinstance(text, EncryptedString) or (is_trusted_as_template(text) and "{" in text)
+
+
+def _inputs(options: Any) -> dict[str, Input]:
+    """Return the options of an argument spec, or of one of its options."""
+    return {
+        str(name): Input(
+            kind=str(spec.get("type", "str")),
+            choices=tuple(str(choice) for choice in spec.get("choices", ())),
+            required=bool(spec.get("required")),
+            elements=str(spec.get("elements", "")),
+            options=_inputs(spec.get("options")),
+        )
+        for name, spec in _mapping(options).items()
+    }
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -6,11 +6,15 @@ secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
+from airflow_ops.config_rules import CONFIG_RULES
 from airflow_ops.connection_sync import inventory as connection_sync
-from airflow_ops.inventory_model import SECRETS, Environment, Inventory, is_true
+from airflow_ops.inventory_accounts import ACCOUNT_RULES
+from airflow_ops.inventory_model import SECRETS, VAULT_FIX, Broken, Environment, Inventory, is_true
+from airflow_ops.inventory_types import wrong_types
 from airflow_ops.inventory_values import VALUE_RULES
 
 SERVICE_GROUPS = ("airflow_scheduler", "airflow_webserver", "airflow_triggerer", "airflow_worker")
@@ -37,6 +41,9 @@ REQUIRED_WITH = {
     "connection_sync_passwords": "connection_sync_vault_passwords",
 }
 
+# Variables, options and keys whose texts are never shown, not even in part.
+SECRET_WORDS = re.compile(r"passw|secret|token|key|webhook|sql_alchemy_conn|broker_url|result_backend", re.IGNORECASE)
+
 SAME_EVERYWHERE = (*REQUIRED, "airflow_version", "airflow_home", "airflow_dags_folder", "airflow_user", "airflow_group")
 
 EnvironmentRule = Callable[[Environment], Iterator[str]]
@@ -51,7 +58,7 @@ def findings(inventory: Inventory, expected: int = 1) -> list[str]:
     if len(inventory.environments()) == expected > 1:
         found.extend(connection_sync.sides(inventory))
     for environment in inventory.environments():
-        for rule in (*ENVIRONMENT_RULES, *VALUE_RULES, connection_sync.rules):
+        for rule in (*RULES, connection_sync.rules):
             found.extend(rule(environment))
     return [redacted(finding, inventory) for finding in dict.fromkeys(found)]
 
@@ -216,15 +223,29 @@ def _other_environment(environment: Environment, host: str) -> str:
     return next((name for name, hosts in known.items() if host in hosts), "")
 
 
-def broken_templates(environment: Environment) -> Iterator[str]:
-    """Every value that the inventory gives can be worked out."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+def broken_texts(environment: Environment) -> Iterator[str]:
+    """Every text that the inventory gives can be decrypted and worked out."""
+    found: dict[tuple[str, Broken], list[str]] = {}
     for host in environment.hosts:
-        for name, reason in host.broken.items():
-            reasons.setdefault((name, reason), []).append(host.name)
-    for (name, reason), hosts in reasons.items():
-        where = "" if len(hosts) == len(environment.hosts) else f" on {', '.join(hosts)}"
-        yield f"{name} cannot be worked out{where} ({reason}): correct it in {environment.file(name)}."
+        for path, why in host.broken.items():
+            found.setdefault((path, why), []).append(host.name)
+    told = {why.place for _, why in found if why.kind != "cause"}
+    for (path, why), hosts in found.items():
+        if why.kind != "cause" or why.place not in told:
+            where = "" if len(hosts) == len(environment.hosts) else f" on {', '.join(hosts)}"
+            yield _broken(path, why, where, environment.file(path))
+
+
+def _broken(path: str, why: Broken, where: str, file: str) -> str:
+    place = file if why.kind == "cause" else why.place or file
+    if why.kind == "vault":
+        return f"{path} cannot be decrypted{where}: {VAULT_FIX}, or encrypt it anew in {place}."
+    # What a template says of itself may hold a part of it.
+    reason = "its template fails" if SECRET_WORDS.search(path) else why.reason
+    # Formats of Airflow and passwords may well hold braces.
+    braces = why.kind == "template" and (path.startswith("airflow_config_") or SECRET_WORDS.search(path))
+    unsafe = ", or write !unsafe before the text if it is no template" if braces else ""
+    return f"{path} cannot be worked out{where} ({reason}): correct it in {place}{unsafe}."
 
 
 def missing_values(environment: Environment) -> Iterator[str]:
@@ -270,87 +291,18 @@ def unknown_variables(environment: Environment) -> Iterator[str]:
             yield f"Variable {name} is known to no role{hint}: correct or remove it in {environment.file(name)}."
 
 
-def wrong_types(environment: Environment) -> Iterator[str]:
-    """Values have the type and are among the choices that the argument specs declare."""
-    given = dict.fromkeys(name for host in environment.hosts for name in sorted(host.given))
-    for name in given:
-        declared = environment.inventory.inputs.get(name)
-        for value, where in environment.values(name) if declared else ():
-            if declared is None or value is None:
-                continue
-            file = environment.file(name)
-            if not _fits(name, declared.kind, value):
-                quote = ", quote it" if name in SECRETS and isinstance(value, int | float) else ""
-                yield (
-                    f"{name} must be {NOUNS[declared.kind]}, it is {_noun(value)}{where}{quote}: correct it in {file}."
-                )
-            elif not _is_allowed(declared.choices, value) and name not in SECRETS:
-                yield f"{name} is {value!r}{where} and may be {' or '.join(declared.choices)}: correct it in {file}."
-
-
-def _is_allowed(choices: tuple[str, ...], value: object) -> bool:
-    """Choices of a list are those of its items."""
-    return not choices or all(str(item) in choices for item in (value if isinstance(value, list) else [value]))
-
-
-def _fits(name: str, kind: str, value: object) -> bool:
-    """Numbers pass for text, except as a secret: a password of digits loses its leading zeros unless it is quoted."""
-    return KINDS[kind](value) and not (name in SECRETS and kind == "str" and not isinstance(value, str))
-
-
-def _is_int(value: object) -> bool:
-    return (isinstance(value, int) and not isinstance(value, bool)) or (
-        isinstance(value, str) and value.lstrip("-").isdigit()
-    )
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool) or str(value).lower() in ("true", "false", "yes", "no")
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
-KINDS: dict[str, Callable[[object], bool]] = {
-    "str": _is_text,
-    "path": lambda value: isinstance(value, str),
-    "int": _is_int,
-    "float": lambda value: _is_int(value) or isinstance(value, float),
-    "bool": _is_bool,
-    "list": lambda value: isinstance(value, list),
-    "dict": lambda value: isinstance(value, dict),
-    "raw": lambda _: True,
-}
-NOUNS = {
-    "str": "text",
-    "path": "a path",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list",
-    "dict": "a dictionary",
-}
-
-
-def _noun(value: object) -> str:
-    if isinstance(value, bool):
-        return NOUNS["bool"]
-    for kind in (int, float, str, list, dict):
-        if isinstance(value, kind):
-            return NOUNS[kind.__name__]
-    return type(value).__name__
-
-
-ENVIRONMENT_RULES: tuple[EnvironmentRule, ...] = (
+RULES: tuple[EnvironmentRule, ...] = (
     strangers,
     addresses,
     airflow_group,
     group_sizes,
     service_hosts,
-    broken_templates,
+    broken_texts,
     missing_values,
     unequal_values,
     unknown_variables,
     wrong_types,
+    *VALUE_RULES,
+    *ACCOUNT_RULES,
+    *CONFIG_RULES,
 )

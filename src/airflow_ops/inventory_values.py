@@ -1,4 +1,4 @@
-"""Rules on single values of an inventory: versions, paths, names, keys, ports, URLs and accounts."""
+"""Rules on single values of an inventory: versions, paths, names, keys and ports."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
-from airflow_ops.database_url import charset_mistake, masked_url
 from airflow_ops.inventory_model import Environment, Host, is_true
 
 PATH = re.compile(r"/[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*")
@@ -29,6 +27,10 @@ PATHS = (
 OCTAL = re.compile(r"0[0-7]{3}")
 OCTAL_RULE = "four octal digits in quotes, as '0640'"
 ACCOUNT_RULE = "an account name (a letter or _, then letters, digits, _ . -, at most 32)"
+DATABASE_ACCOUNT = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
+DATABASE_ACCOUNT_RULE = "a database account (letters, digits, _ . -)"
+OWN_VARIABLES = frozenset({"AIRFLOW_HOME", "PATH", "TMPDIR"})
+BATCH = re.compile(r"0*[1-9]\d*|0*([1-9]\d?|100)%")
 NAMES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("airflow_environment", COMPONENT, "a group name (letters, digits, . _ + -)"),
     ("airflow_stack_version", COMPONENT, "one path component (letters, digits, . _ + -)"),
@@ -41,7 +43,7 @@ NAMES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("dag_release_file_mode", OCTAL, OCTAL_RULE),
     ("dag_release_folder_mode", OCTAL, OCTAL_RULE),
     ("metadata_db_name", re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}"), "a database name (letters, digits, _, at most 64)"),
-    ("metadata_db_user", re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}"), "a database account (letters, digits, _ . -)"),
+    ("metadata_db_user", DATABASE_ACCOUNT, DATABASE_ACCOUNT_RULE),
     ("metadata_db_host", HOST_OR_ADDRESS, "a host name or an address"),
     ("broker_host", HOST_OR_ADDRESS, "a host name or an address"),
     ("broker_user", re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}"), "a broker account (letters, digits, _ . -)"),
@@ -52,7 +54,6 @@ BROKERS = {
 }
 # Every Ambari pack for Airflow ships these, so everybody knows them.
 PUBLIC_KEYS = frozenset({"mMGXRdfFpdUZDYmt8Ur1xVmspyOkYKtBlkv91dB8SVs=", "temporary_key"})
-UI_ROLES = ("Admin", "Op", "User", "Viewer")
 
 
 def version(environment: Environment) -> Iterator[str]:
@@ -103,16 +104,27 @@ def names(environment: Environment) -> Iterator[str]:
             )
 
 
-def accounts(environment: Environment) -> Iterator[str]:
-    """Tasks never run as root or as an admin, who has sudo: whoever may write a DAG would be root."""
-    admins = {
-        "root",
-        *(str(value) for name in ("airflow_admin_user", "ansible_user") for value, _ in environment.values(name)),
-    }
-    for name in ("airflow_user", "airflow_run_as_users"):
-        for value, where in environment.values(name):
-            for account in sorted(admins.intersection(map(str, value if isinstance(value, list) else [value]))):
-                yield f"{name} names {account}{where}, and then a DAG is root: correct it in {environment.file(name)}."
+def environment_variables(environment: Environment) -> Iterator[str]:
+    """What units, cron and the login shell read as their environment is read alike by all of them."""
+    name = "airflow_environment_extra"
+    file = environment.file(name)
+    for value, where in environment.values(name):
+        for variable, text in value.items() if isinstance(value, Mapping) else ():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(variable)):
+                yield f"{name} has {variable!r}{where}, which names no environment variable: correct it in {file}."
+            elif variable in OWN_VARIABLES:
+                yield f"{name} has {variable}{where}, which the role sets itself: take it out in {file}."
+            elif re.search(r"['\n]", str(text)):
+                yield f"{name}.{variable} holds a single quote or a line break{where}: take it out in {file}."
+
+
+def batches(environment: Environment) -> Iterator[str]:
+    """Workers restart in batches of a number or a percentage of hosts."""
+    name = "airflow_services_worker_batch"
+    for value, where in environment.values(name):
+        if not BATCH.fullmatch(str(value)):
+            rule = "a number of hosts from 1 or a percentage from 1% to 100%"
+            yield f"{name} is {value!r}{where} and must be {rule}: correct it in {environment.file(name)}."
 
 
 def fernet_key(environment: Environment) -> Iterator[str]:
@@ -158,32 +170,10 @@ def broker(environment: Environment) -> Iterator[str]:
                 yield f"broker_vhost is {vhost!r}{place} and must be {rule}: correct it in {file}."
 
 
-def database_urls(environment: Environment) -> Iterator[str]:
-    """A database URL never carries the manual's /charset=, which would name a database."""
-    sources = {
-        "airflow_config_parameters": lambda value: [value.get("sql_alchemy_conn")],
-        "airflow_config_settings": _urls_of_settings,
-        "airflow_config_host_settings": _urls_of_settings,
-    }
-    for name, urls in sources.items():
-        for value, where in environment.values(name):
-            for url in urls(value) if isinstance(value, Mapping) else []:
-                correction = charset_mistake(str(url)) if url else None
-                if correction:
-                    yield (
-                        f"sql_alchemy_conn in {name} ends with /charset=, which names a database of that name{where}: "
-                        f"write {masked_url(correction)} in {environment.file(name)}."
-                    )
-
-
-def _urls_of_settings(settings: Mapping[str, Any]) -> list[Any]:
-    sections = [settings.get(section) for section in ("database", "core")]
-    return [section.get("sql_alchemy_conn") for section in sections if isinstance(section, Mapping)]
-
-
 def port_ranges(environment: Environment) -> Iterator[str]:
     """Every variable that ends in _port is a port."""
-    ports = {name: None for host in environment.hosts for name in sorted(host.given) if name.endswith("_port")}
+    given = [name for host in environment.hosts for name in sorted(host.given) if name.endswith("_port")]
+    ports = dict.fromkeys([*given, "ansible_port"])
     for name in ports:
         for value, where in environment.values(name):
             if value not in (None, "") and _port(value) is None:
@@ -243,58 +233,14 @@ def shared_ports(environment: Environment) -> Iterator[str]:
                 )
 
 
-def ui_users(environment: Environment) -> Iterator[str]:
-    """Every UI account has a name, a known role and a password, and none is listed twice."""
-    users = _entries(environment.value("airflow_ui_users"))
-    file = environment.file("airflow_ui_users")
-    yield from _without_password(environment, users, "username", "airflow_ui_users", "airflow_ui_passwords")
-    for user in users:
-        if user.get("role", "Viewer") not in UI_ROLES:
-            yield (
-                f"airflow_ui_users gives {user.get('username')!r} the role {user.get('role')!r}, which may be "
-                f"{' or '.join(UI_ROLES)}: correct it in {file}."
-            )
-    for field in ("username", "email"):
-        for value, count in Counter(str(user[field]) for user in users if user.get(field)).items():
-            if count > 1:
-                yield f"airflow_ui_users has {field} {value!r} {count} times: keep one in {file}."
-
-
-def database_clients(environment: Environment) -> Iterator[str]:
-    """Every database client has a password."""
-    clients = _entries(environment.value("metadata_db_clients"))
-    yield from _without_password(environment, clients, "name", "metadata_db_clients", "metadata_db_client_passwords")
-
-
-def _entries(value: object) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
-
-
-def _without_password(
-    environment: Environment, entries: list[Mapping[str, Any]], key: str, listing: str, passwords: str
-) -> Iterator[str]:
-    known = environment.value(passwords)
-    vault = environment.file(passwords)
-    for number, entry in enumerate(entries, 1):
-        name = str(entry.get(key) or "")
-        if not name:
-            yield f"Entry {number} of {listing} has no {key}: add it in {environment.file(listing)}."
-        elif isinstance(known, Mapping) and not known.get(name):
-            yield f"{listing} lists {name!r}, who has no password: add it to {passwords} in {vault}."
-        elif isinstance(known, Mapping) and not isinstance(known[name], str):
-            yield f"The password of {name!r} in {passwords} is no text: quote it in {vault}."
-
-
 VALUE_RULES: tuple[Callable[[Environment], Iterator[str]], ...] = (
     version,
     paths,
     names,
-    accounts,
+    environment_variables,
+    batches,
     fernet_key,
     broker,
-    database_urls,
     port_ranges,
     shared_ports,
-    ui_users,
-    database_clients,
 )

@@ -79,6 +79,8 @@ def test_the_trace_would_tell_a_connection(site: Site) -> None:
 
 
 TOPOLOGY = "inventories/dev/topology.yml"
+# Words of Ansible's own inside, which tell an admin nothing.
+INTERNAL = ("Traceback", "Finalization", "Error while", "Unexpected")
 # Changes of files (file, old text, new text), variables of all hosts, the sentence.
 BAD: dict[str, tuple[tuple[str, str, str] | None, dict[str, Any], str]] = {
     "missing secret": (
@@ -180,11 +182,15 @@ BAD: dict[str, tuple[tuple[str, str, str] | None, dict[str, Any], str]] = {
     "template": (
         None,
         {"metadata_db_host": "{{ the_database }}"},
-        f"metadata_db_host cannot be worked out ('the_database' is undefined): correct it in {VARS}/metadata_db.yml.",
+        f"metadata_db_host cannot be worked out ('the_database' is undefined): correct it in {{site}}/{VARS}/zz.yml:1.",
     ),
     "UI password": (
         None,
-        {"airflow_ui_users": [{"username": "kim", "role": "Op"}]},
+        {
+            "airflow_ui_users": [
+                dict.fromkeys(("email", "first_name", "last_name"), "k") | {"username": "kim", "role": "Op"}
+            ]
+        },
         f"airflow_ui_users lists 'kim', who has no password: add it to airflow_ui_passwords in {VARS}/vault.yml.",
     ),
 }
@@ -200,9 +206,185 @@ def test_a_bad_inventory_is_refused_before_any_connection(
     code, output = site.play("-l", "datanodes")
     assert code == 2, output
     assert "The inventory has a fault; no host was touched." in output
-    assert f"- {sentence}\n" in output
-    assert "Traceback" not in output
-    assert not [marker for marker in (*MARKERS, "marker-broken", "marker-url") if marker in output]
+    assert f"- {sentence.replace('{site}', str(site.folder))}\n" in output
+    assert not [words for words in (*MARKERS, "marker-broken", "marker-url", *INTERNAL) if words in output]
+    assert not site.trace.exists()
+
+
+ZZ = f"{VARS}/zz.yml"
+ROLES = f"{VARS}/airflow_config.yml"
+ENCRYPTED = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n"
+# Variables as an admin writes them, and the sentence; {site} is the folder of the site.
+WRITTEN: dict[str, tuple[str, str]] = {
+    "old name of a parameter": (
+        "airflow_config_parameters: {dag_concurrency: 16}",
+        "airflow_config_parameters takes no dag_concurrency, which has another name since Airflow 2.2.0: set [core] "
+        f"max_active_tasks_per_dag in airflow_config_settings in {ROLES}.",
+    ),
+    "option as a parameter": (
+        "airflow_config_parameters: {log_filename_template: x.log}",
+        "airflow_config_parameters takes no log_filename_template: set [logging] log_filename_template in "
+        f"airflow_config_settings in {ROLES}.",
+    ),
+    "misspelt parameter": (
+        "airflow_config_parameters: {paralelism: 5}",
+        f"airflow_config_parameters takes no paralelism (did you mean parallelism?): correct it in {ROLES}.",
+    ),
+    "old name of an option": (
+        "airflow_config_settings: {scheduler: {statsd_on: true}}",
+        "[scheduler] statsd_on has another name since Airflow 2.0.0; write [metrics] statsd_on: correct "
+        f"airflow_config_settings in {ROLES}.",
+    ),
+    "value of an option": (
+        "airflow_config_parameters: {parallelism: many}",
+        f"[core] parallelism is 'many'; it must be an integer: correct airflow_config_parameters in {ROLES}.",
+    ),
+    "format with braces": (
+        "airflow_config_settings:\n  logging:\n    log_format: '[%(asctime)s] {%(filename)s:%(lineno)d} %(message)s'",
+        "airflow_config_settings.logging.log_format cannot be worked out (Syntax error in template: tag name "
+        f"expected): correct it in {{site}}/{ZZ}:3, or write !unsafe before the text if it is no template.",
+    ),
+    "Airflow's own template": (
+        "airflow_config_settings:\n  logging:\n    log_filename_template: 'dag_id={{ ti.dag_id }}.log'",
+        "airflow_config_settings.logging.log_filename_template cannot be worked out ('ti' is undefined): "
+        f"correct it in {{site}}/{ZZ}:3, or write !unsafe before the text if it is no template.",
+    ),
+    "secret with a line break": (
+        "airflow_config_secret_key: |\n  marker-secret-key\n",
+        "[webserver] secret_key begins or ends with white space or has several lines; use one line: correct "
+        f"airflow_config_secret_key in {VARS}/vault.yml.",
+    ),
+    "dags folder": (
+        "airflow_config_settings: {core: {dags_folder: /data/dags}}",
+        "dags_folder in airflow_config_settings is '/data/dags', but DAG releases go to "
+        f"/usr/hmg/2.2.1.0-552/airflow/dags: set airflow_dags_folder in {VARS}/airflow.yml instead.",
+    ),
+    "half of HTTPS": (
+        "airflow_config_https_key: /etc/key.pem",
+        "airflow_config_https_key is set without airflow_config_https_certificate: set both or none in " + ROLES + ".",
+    ),
+    "filter that does not exist": (
+        "site_mail: \"{{ 'a' | at_home }}\"",
+        "site_mail cannot be worked out (Syntax error in template: No filter named 'at_home'.): "
+        f"correct it in {{site}}/{ZZ}:1.",
+    ),
+    "through another variable": (
+        "site_broker: '{{ nobody }}'\nbroker_user: '{{ site_broker }}'",
+        f"site_broker cannot be worked out ('nobody' is undefined): correct it in {{site}}/{ZZ}:1.",
+    ),
+    "login of Ansible": (
+        "ansible_user: '{{ nobody }}'",
+        f"ansible_user cannot be worked out ('nobody' is undefined): correct it in {{site}}/{ZZ}:1.",
+    ),
+    "secret of another vault": (
+        f"site_secret: {ENCRYPTED}broker_password: '{{{{ site_secret }}}}'",
+        "site_secret cannot be decrypted: give the vault password that it was encrypted with (--ask-vault-pass or "
+        f"ANSIBLE_VAULT_PASSWORD_FILE), or encrypt it anew in {{site}}/{ZZ}:1.",
+    ),
+    "type inside a list": (
+        "airflow_pools: [{name: etl, slots: many}]",
+        f"airflow_pools[0].slots must be a whole number, it is text: correct it in {VARS}/airflow.yml.",
+    ),
+    "key that is missing": (
+        "airflow_pools: [{name: etl}]",
+        f"airflow_pools[0] lacks slots: correct it in {VARS}/airflow.yml.",
+    ),
+    "misspelt key": (
+        "metadata_db_clients: [{name: kim, hosts: [], privilege: read_only}]\nmetadata_db_client_passwords: {kim: x}",
+        "metadata_db_clients[0] has 'privilege', which no role knows (did you mean privileges?): correct it in "
+        f"{VARS}/metadata_db.yml.",
+    ),
+    "environment": (
+        "airflow_environment_extra: {PATH: /opt/bin}",
+        f"airflow_environment_extra has PATH, which the role sets itself: take it out in {VARS}/airflow.yml.",
+    ),
+    "account that runs everything": (
+        "airflow_run_as_users: [airflow]",
+        f"airflow_run_as_users names airflow, as whom tasks run anyway: take it out in {VARS}/airflow.yml.",
+    ),
+    "account of the database": (
+        "metadata_db_user: root",
+        f"metadata_db_user names 'root', an account of the server itself: name another in {VARS}/metadata_db.yml.",
+    ),
+    "account of the broker": (
+        "broker_user: guest",
+        f"broker_user is 'guest', an account of the server itself: name another in {VARS}/broker.yml.",
+    ),
+    "network": (
+        "broker_allowed_hosts: ['10.1.2.3; accept']",
+        "broker_allowed_hosts names '10.1.2.3; accept' and must name hosts, IPv4 addresses or IPv4 networks as "
+        f"10.1.2.0/24: correct it in {VARS}/broker.yml, or ansible_host in inventories/dev/hosts.yml.",
+    ),
+    "batch": (
+        "airflow_services_worker_batch: 0%",
+        "airflow_services_worker_batch is '0%' and must be a number of hosts from 1 or a percentage from 1% to 100%: "
+        f"correct it in {VARS}/airflow_services.yml.",
+    ),
+    "port of ssh": (
+        "ansible_port: 70000",
+        f"ansible_port is 70000 and must be a port from 1 to 65535: correct it in {VARS}/ansible.yml.",
+    ),
+}
+DOORS = ("site.yml", "playbooks/config.yml", "deploy_dags.yml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "door"),
+    [(*case, DOORS[number % 3]) for number, case in enumerate(WRITTEN.values())],
+    ids=WRITTEN,
+)
+def test_what_is_written_wrong_is_told_once_whatever_the_playbook(
+    site: Site, text: str, sentence: str, door: str
+) -> None:
+    (site.folder / ZZ).write_text(text)
+    code, output = site.play("--check", playbook=door)
+    assert code == 2, output
+    # Ansible shows the message of a failed task twice, on stdout for the host and on stderr.
+    assert output.count(f"- {sentence.replace('{site}', str(site.folder))}\n") == 2, output
+    assert "The inventory has a fault; no host was touched." in output
+    assert not [words for words in (*MARKERS, *INTERNAL) if words in output]
+    assert not site.trace.exists()
+
+
+NO_YAML = {
+    "tab": (
+        "broker_host:\n\tx: 1\n",
+        ":2 cannot be read (Tabs are usually invalid in YAML): indent with blanks, not with tabs.",
+    ),
+    "braces without quotes": (
+        "broker_host: {{ site_broker }}\n",
+        ":1 cannot be read (This may be an issue with missing quotes around a template block): put a value that begins "
+        "with {{ into quotes.",
+    ),
+    "colon": (
+        "broker_host: a: b\n",
+        ":1 cannot be read (Colons in unquoted values must be followed by a non-space character): put a value that "
+        "holds a colon and a blank into quotes.",
+    ),
+    "exclamation mark": (
+        "broker_password: !marker-tag\n",
+        ":1 cannot be read (Could not determine a constructor for the tag): put a value that begins with ! into "
+        "quotes.",
+    ),
+    "list": ("- a\n", " holds no variables: write each as a line `name: value`."),
+    "vault of somebody else": (
+        vault.encrypt(SECRETS, "right"),
+        " cannot be decrypted: give the vault password that it was encrypted with (--ask-vault-pass or "
+        "ANSIBLE_VAULT_PASSWORD_FILE).",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "door"),
+    [(*case, DOORS[number % 3]) for number, case in enumerate(NO_YAML.values())],
+    ids=NO_YAML,
+)
+def test_a_file_that_cannot_be_read_is_named_once(site: Site, text: str, sentence: str, door: str) -> None:
+    (site.folder / ZZ).write_text(text)
+    code, output = site.play("--check", playbook=door)
+    assert code == 4, output
+    assert output.strip() == f"[ERROR]: {site.folder}/{ZZ}{sentence} No host was touched."
     assert not site.trace.exists()
 
 
@@ -236,20 +418,19 @@ def test_a_secret_in_a_vault_is_read_unseen(site: Site, password: str, code: int
     found, output = site.play("-vvv", "--vault-password-file", str(site.folder / "password"))
     assert found == code, output
     assert "marker-vault" not in output
-    told = f"- broker_password cannot be worked out (its template fails): correct it in {VARS}/vault.yml.\n" in output
-    assert told == (code == 2)
+    assert ("- broker_password cannot be decrypted: give the vault password" in output) == (code == 2)
 
 
 @pytest.mark.parametrize(
     ("password", "code", "words"),
     [
         ("right", 0, "Environment: dev"),
-        ("wrong", 4, "Decryption failed (no vault secrets were found that could decrypt)"),
+        ("wrong", 4, "vault.yml cannot be decrypted: give the vault password that it was encrypted with"),
     ],
     ids=["right", "wrong"],
 )
 def test_the_vault_of_a_site_is_read_unseen(site: Site, password: str, code: int, words: str) -> None:
-    """The whole file encrypted, as `ansible-vault create` makes it; Ansible itself tells a wrong password."""
+    """The whole file encrypted, as `ansible-vault create` makes it."""
     (site.folder / VARS / "vault.yml").write_text(vault.encrypt(SECRETS, "right"))
     (site.folder / "password").write_text(password)
     found, output = site.play("-vvv", "--vault-password-file", str(site.folder / "password"))

@@ -68,12 +68,13 @@ BROKEN = {
     "undefined": ("broker_host: '{{ nobody }}'", "broker_host", "'nobody' is undefined"),
     "syntax": ("broker_host: '{{ nobody'", "broker_host", "unexpected end of template"),
     "inside": (
-        "airflow_config_settings: {core: {x: '{{ nobody }}'}}",
-        "airflow_config_settings",
+        "airflow_config_settings: {core: {x: ['{{ nobody }}']}}",
+        "airflow_config_settings.core.x[0]",
         "undefined",
     ),
     "filter": ("broker_host: '{{ 1 | no_such_filter }}'", "broker_host", "no_such_filter"),
-    "secret": ("broker_password: '{{ nobody }}'", "broker_password", "its template fails"),
+    "variable of the site": ("site_mail: '{{ nobody }}'", "site_mail", "'nobody' is undefined"),
+    "connection": ("ansible_user: '{{ nobody }}'", "ansible_user", "'nobody' is undefined"),
 }
 
 
@@ -81,8 +82,8 @@ BROKEN = {
 def test_a_template_that_fails_is_told(tmp_path: Path, variables: str, name: str, reason: str) -> None:
     broken = read(tmp_path, variables).hosts["dn01d"].broken
     assert list(broken) == [name]
-    assert reason in broken[name]
-    assert "\n" not in broken[name]
+    assert reason in broken[name].reason
+    assert "\n" not in broken[name].reason
 
 
 LATER = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_ops.inventory_model import Host, Input, Inventory
+from airflow_ops.inventory_model import Broken, Host, Input, Inventory
 from airflow_ops.inventory_rules import findings
 
 FERNET = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -52,13 +52,14 @@ GOOD: dict[str, Any] = {
     "connection_sync_target": "dev",
 }
 ADDRESSES = {"mn01d": "192.0.2.111", "dn01d": "192.0.2.121"}
+USER = {"username": Input(), "role": Input(choices=("Admin", "Op")), "email": Input()}
 INPUTS = {
     "airflow_active_scheduler": Input(),
     **{name: Input() for name in GOOD},
     "metadata_db_port": Input("int"),
     "airflow_pools": Input("list"),
     "airflow_create_account": Input("bool"),
-    "airflow_ui_users": Input("list"),
+    "airflow_ui_users": Input("list", elements="dict", options=USER),
     "airflow_ui_passwords": Input("dict"),
     "airflow_run_as_users": Input("list"),
     "airflow_config_settings": Input("dict"),
@@ -66,7 +67,16 @@ INPUTS = {
     "dag_release_keep": Input("int"),
 }
 ROLES = frozenset(
-    {"airflow", "airflow_config", "airflow_install", "airflow_ui", "metadata_db", "broker", "dag_release"}
+    {
+        "airflow",
+        "airflow_config",
+        "airflow_install",
+        "airflow_services",
+        "airflow_ui",
+        "metadata_db",
+        "broker",
+        "dag_release",
+    }
 )
 MISSING = object()
 
@@ -89,12 +99,11 @@ def inventory(
     return Inventory(hosts, all_groups, INPUTS, ROLES, ("2.11.2",), **fields)
 
 
-def with_broken(reason: str) -> Inventory:
-    """Return an inventory with a template that fails on one host."""
-    good = inventory(one={"dn01d": {"metadata_db_host": MISSING}})
-    one = good.hosts["dn01d"]
-    host = replace(one, given=one.given | {"metadata_db_host"}, broken={"metadata_db_host": reason})
-    return replace(good, hosts={**good.hosts, "dn01d": host})
+def with_broken(reason: str, kind: str = "template", name: str = "metadata_db_host") -> Inventory:
+    """Return an inventory with a text that cannot be worked out on one host."""
+    good = inventory()
+    broken = {name: Broken(reason, "group_vars/dev/zz.yml:7", kind)}
+    return replace(good, hosts={**good.hosts, "dn01d": replace(good.hosts["dn01d"], broken=broken)})
 
 
 def two_environments() -> Inventory:
@@ -201,8 +210,7 @@ BAD: dict[str, tuple[Inventory, str]] = {
     ),
     "template that fails": (
         with_broken("'mn' is undefined"),
-        "metadata_db_host cannot be worked out on dn01d ('mn' is undefined): correct it in "
-        f"{GROUP_VARS}/metadata_db.yml.",
+        "metadata_db_host cannot be worked out on dn01d ('mn' is undefined): correct it in group_vars/dev/zz.yml:7.",
     ),
     "missing secret": (
         inventory({"metadata_db_password": MISSING}),
@@ -263,17 +271,6 @@ BAD: dict[str, tuple[Inventory, str]] = {
         inventory({"airflow_version": "2.10.5"}),
         f"airflow_version is '2.10.5' and may be 2.11.2: correct it in {GROUP_VARS}/airflow.yml.",
     ),
-    "charset in the path": (
-        inventory(
-            {
-                "airflow_config_settings": {
-                    "database": {"sql_alchemy_conn": "mysql+mysqldb://a:pass@mn01p:1/t/charset=utf8"}
-                }
-            }
-        ),
-        "sql_alchemy_conn in airflow_config_settings ends with /charset=, which names a database of that name: write "
-        f"mysql+mysqldb://a:(secret)@mn01p:1/t?charset=utf8mb4 in {GROUP_VARS}/airflow_config.yml.",
-    ),
     "unknown broker": (
         inventory({"broker_kind": "kafka"}),
         f"broker_kind is 'kafka' and may be rabbitmq or redis: correct it in {GROUP_VARS}/broker.yml.",
@@ -303,8 +300,86 @@ BAD: dict[str, tuple[Inventory, str]] = {
     ),
     "UI role that does not exist": (
         inventory({"airflow_ui_users": [{"username": "admin", "role": "Boss"}]}),
-        "airflow_ui_users gives 'admin' the role 'Boss', which may be Admin or Op or User or Viewer: "
-        f"correct it in {GROUP_VARS}/airflow_ui.yml.",
+        f"airflow_ui_users[0].role is 'Boss' and may be Admin or Op: correct it in {GROUP_VARS}/airflow_ui.yml.",
+    ),
+    "variable of the role in the environment": (
+        inventory({"airflow_environment_extra": {"PATH": "/x"}}),
+        f"airflow_environment_extra has PATH, which the role sets itself: take it out in {GROUP_VARS}/airflow.yml.",
+    ),
+    "no name in the environment": (
+        inventory({"airflow_environment_extra": {"JAVA-HOME": "/x"}}),
+        "airflow_environment_extra has 'JAVA-HOME', which names no environment variable: correct it in "
+        f"{GROUP_VARS}/airflow.yml.",
+    ),
+    "quote in the environment": (
+        inventory({"airflow_environment_extra": {"OPTS": "it's"}}),
+        "airflow_environment_extra.OPTS holds a single quote or a line break: take it out in "
+        f"{GROUP_VARS}/airflow.yml.",
+    ),
+    "account that runs everything": (
+        inventory({"airflow_run_as_users": ["etl", "airflow"]}),
+        f"airflow_run_as_users names airflow, as whom tasks run anyway: take it out in {GROUP_VARS}/airflow.yml.",
+    ),
+    "database account of the server": (
+        inventory({"metadata_db_user": "root"}),
+        f"metadata_db_user names 'root', an account of the server itself: name another in "
+        f"{GROUP_VARS}/metadata_db.yml.",
+    ),
+    "client of the server": (
+        inventory({"metadata_db_clients": [{"name": "mariadb.sys", "hosts": []}]}),
+        "metadata_db_clients names 'mariadb.sys', an account of the server itself: name another in "
+        f"{GROUP_VARS}/metadata_db.yml.",
+    ),
+    "client with a quote": (
+        inventory({"metadata_db_clients": [{"name": "k'im", "hosts": []}]}),
+        'metadata_db_clients names "k\'im" and must name a database account (letters, digits, _ . -): correct it in '
+        f"{GROUP_VARS}/metadata_db.yml.",
+    ),
+    "account twice": (
+        inventory({"metadata_db_clients": [{"name": "airflow", "hosts": []}]}),
+        f"metadata_db_user and metadata_db_clients name 'airflow' 2 times: keep one in {GROUP_VARS}/metadata_db.yml.",
+    ),
+    "broker account of the server": (
+        inventory({"broker_user": "guest"}),
+        f"broker_user is 'guest', an account of the server itself: name another in {GROUP_VARS}/broker.yml.",
+    ),
+    "network with host bits": (
+        inventory({"metadata_db_allowed_hosts": ["mn01d", "10.1.2.3", "10.1.2.3/24"]}),
+        "metadata_db_allowed_hosts names '10.1.2.3/24' and must name hosts, IPv4 addresses or IPv4 networks as "
+        f"10.1.2.0/24: correct it in {GROUP_VARS}/metadata_db.yml, or ansible_host in inventories/dev/hosts.yml.",
+    ),
+    "host of a client": (
+        inventory({"metadata_db_clients": [{"name": "kim", "hosts": ["10.1.2.999"]}]}),
+        "metadata_db_clients names '10.1.2.999' and must name hosts, IPv4 addresses or IPv4 networks as "
+        f"10.1.2.0/24: correct it in {GROUP_VARS}/metadata_db.yml, or ansible_host in inventories/dev/hosts.yml.",
+    ),
+    "batch of nothing": (
+        inventory({"airflow_services_worker_batch": "101%"}),
+        "airflow_services_worker_batch is '101%' and must be a number of hosts from 1 or a percentage from 1% to 100%: "
+        f"correct it in {GROUP_VARS}/airflow_services.yml.",
+    ),
+    "port of ssh": (
+        inventory({"ansible_port": "ssh"}),
+        f"ansible_port is 'ssh' and must be a port from 1 to 65535: correct it in {GROUP_VARS}/ansible.yml.",
+    ),
+    "secret of another vault": (
+        with_broken("x", "vault"),
+        "metadata_db_host cannot be decrypted on dn01d: give the vault password that it was encrypted with "
+        "(--ask-vault-pass or ANSIBLE_VAULT_PASSWORD_FILE), or encrypt it anew in group_vars/dev/zz.yml:7.",
+    ),
+    "format of Airflow with braces": (
+        with_broken("tag name expected", name="airflow_config_settings.logging.log_format"),
+        "airflow_config_settings.logging.log_format cannot be worked out on dn01d (tag name expected): correct it in "
+        "group_vars/dev/zz.yml:7, or write !unsafe before the text if it is no template.",
+    ),
+    "password with braces": (
+        with_broken("unknown tag 'marker'", name="site_password"),
+        "site_password cannot be worked out on dn01d (its template fails): correct it in "
+        "group_vars/dev/zz.yml:7, or write !unsafe before the text if it is no template.",
+    ),
+    "template of a role that fails by ours": (
+        with_broken("'mn' is undefined", "cause", "broker_host"),
+        f"broker_host cannot be worked out on dn01d ('mn' is undefined): correct it in {GROUP_VARS}/broker.yml.",
     ),
     "UI user twice": (
         inventory({"airflow_ui_users": [{"username": "admin"}, {"username": "admin"}]}),
@@ -434,7 +509,10 @@ ANYTHING = st.recursive(
 ENTRIES = st.lists(
     st.dictionaries(st.sampled_from(["username", "name", "role", "email", "sql_alchemy_conn", "database"]), ANYTHING)
 )
-OTHERS = ("airflow_config_settings", "airflow_config_parameters", "metadata_db_clients", "metadata_db_client_passwords")
+OTHERS = (
+    "airflow_config_settings", "airflow_config_parameters", "metadata_db_clients", "metadata_db_client_passwords",
+    "airflow_environment_extra", "broker_allowed_hosts", "airflow_services_worker_batch",
+)  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

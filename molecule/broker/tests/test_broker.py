@@ -132,19 +132,11 @@ def test_server_does_not_start_without_its_rules(server: Host) -> None:
     assert use(PASSWORD) == "한😀"
 
 
-@pytest.mark.parametrize(
-    ("host", "sentence"),
-    [
-        pytest.param("10.1.2.3; accept", "each entry must be a host name, an IPv4 address", id="no-host"),
-        pytest.param("nowhere.invalid", "cannot resolve", id="unknown-name"),
-    ],
-)
-def test_wrong_host_is_refused_by_name(server: Host, host: str, sentence: str) -> None:
-    values = json.dumps({"broker_allowed_hosts": [host], "broker_port": 6390})
+def test_unknown_host_is_refused_by_name(server: Host) -> None:
+    values = json.dumps({"broker_allowed_hosts": ["nowhere.invalid"], "broker_port": 6390})
     done = CLUSTER.playbook(PLAYBOOK, "--limit", "mn01d", "-e", values, check=False)
     assert done.returncode == 2
-    assert sentence in " ".join(done.stdout.split())
-    assert json.dumps(host) in done.stdout
+    assert 'cannot resolve "nowhere.invalid"' in " ".join(done.stdout.split())
     assert "changed=0" in done.stdout
 
 

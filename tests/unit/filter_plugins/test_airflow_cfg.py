@@ -105,19 +105,9 @@ def test_manual_names_become_settings() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        pytest.param(
-            "paralelism", "'paralelism', did you mean parallelism? Known are: max_threads, parallelism", id="near"
-        ),
-        pytest.param("zzz", "'zzz'. Known are: max_threads, parallelism", id="nothing near"),
-    ],
-)
-def test_unknown_manual_name_is_refused(name: str, message: str) -> None:
-    with pytest.raises(AnsibleFilterError) as raised:
-        airflow_cfg_parameters({name: 1}, NAMES_OF_THE_MANUAL)
-    assert message in str(raised.value)
+def test_unknown_manual_name_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="takes no paralelism, it takes max_threads, parallelism"):
+        airflow_cfg_parameters({"paralelism": 1}, NAMES_OF_THE_MANUAL)
 
 
 SERVICES = ["scheduler", "webserver", "worker"]

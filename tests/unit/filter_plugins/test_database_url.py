@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from airflow_ops.database_url import charset_mistake, masked_url
 from filter_plugins.broker_url import broker_url
-from filter_plugins.charset_mistake import charset_mistake as masked_correction
 from filter_plugins.database_url import database_url
 
 AWKWARD = "p%@/# 한글:$HOME~x"
@@ -72,14 +71,6 @@ BASE = "mysql+mysqldb://u:p@mn01p:3306/airflow_test"
 )
 def test_charset_mistake(url: str, corrected: str | None) -> None:
     assert charset_mistake(url) == corrected
-
-
-def test_filter_masks_the_correction() -> None:
-    assert (
-        masked_correction(f"{BASE}/charset=utf8")
-        == "mysql+mysqldb://u:(secret)@mn01p:3306/airflow_test?charset=utf8mb4"
-    )
-    assert masked_correction(BASE) == ""
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_clean(section: str, lines: str) -> None:
         pytest.param(
             "core",
             "paralelism = 5",
-            "[core] paralelism is not an option of Airflow 2.11.2, did you mean parallelism?",
+            "[core] paralelism is not an option of Airflow 2.11.2 (did you mean parallelism?).",
             id="unknown option",
         ),
         pytest.param("core", "zzz = 5", "[core] zzz is not an option of Airflow 2.11.2.", id="unknown, nothing near"),
@@ -76,7 +76,7 @@ def test_clean(section: str, lines: str) -> None:
         pytest.param(
             "loging",
             "a = 1",
-            "[loging] is not a section of Airflow 2.11.2, did you mean [logging]?",
+            "[loging] is not a section of Airflow 2.11.2 (did you mean [logging]?).",
             id="unknown section",
         ),
         pytest.param(
