@@ -82,6 +82,9 @@ SERVICE = re.compile(rf"(?:\S*python\S*\s+)?(?:\S*/)?airflow\s+((?:celery\s+)?(?
 UNIT = re.compile(rf"airflow([-_@]?(celery[-_])?({PARTS}))?@?\.service")
 AMBARI_TOPOLOGY = Path("/var/lib/ambari-agent/cache/cluster_cache/topology.json")
 LISTEN = "0A"
+PROC = Path("/proc")
+LOOKS = 10
+BETWEEN_LOOKS = 0.1  # seconds
 
 
 def main() -> None:
@@ -94,7 +97,7 @@ def main() -> None:
         "python": python_version(module, arguments["python"]),
         "free_mb": {folder: free_mb(Path(folder)) for folder in arguments["folders"]},
         "memory_mb": memory_mb(read("/proc/meminfo")),
-        "listeners": list(listeners(arguments["ports"])),
+        "listeners": listeners(arguments["ports"]),
         "addresses": {name: addresses(name) for name in arguments["names"]},
         "units": list(units(UNIT_FOLDERS)),
         "processes": list(processes()),
@@ -145,29 +148,52 @@ def listening_inodes(table: str, ports: Iterable[int]) -> dict[int, str]:
     return {port: inode for port, inode in found.items() if port in ports}
 
 
-def listeners(ports: list[int]) -> Iterator[dict[str, object]]:
-    """Yield who listens on the ports."""
+def listeners(ports: list[int], proc: Path = PROC) -> list[dict[str, object]]:
+    """Return who listens on the ports.
+
+    Processes begin, end and hand sockets on while we look: as long as one seems to be held by nobody, all is looked at
+    anew. One of the kernel itself stays so.
+    """
+    for _ in range(LOOKS - 1):
+        found = list(listeners_now(ports, proc))
+        if all(one["process"] for one in found):
+            return found
+        time.sleep(BETWEEN_LOOKS)
+    return list(listeners_now(ports, proc))
+
+
+def listeners_now(ports: list[int], proc: Path) -> Iterator[dict[str, object]]:
+    """Yield who listens on the ports, with no process where none was seen to."""
     inodes: dict[int, str] = {}
-    for table in ("/proc/net/tcp6", "/proc/net/tcp"):
-        inodes.update(listening_inodes(read(table), ports))
-    holders = socket_holders({f"socket:[{inode}]" for inode in inodes.values()}) if inodes else {}
+    for table in ("tcp6", "tcp"):
+        inodes.update(listening_inodes(read(proc / "net" / table), ports))
+    holders = socket_holders({f"socket:[{inode}]" for inode in inodes.values()}, proc) if inodes else {}
     for port, inode in sorted(inodes.items()):
         pid = holders.get(f"socket:[{inode}]", "")
-        process = read(f"/proc/{pid}/comm").strip() if pid else ""
-        yield {"port": port, "pid": pid, "process": process, "unit": unit_of(read(f"/proc/{pid}/cgroup"))}
+        process = read(proc / pid / "comm").strip() if pid else ""
+        yield {"port": port, "pid": pid, "process": process, "unit": unit_of(read(proc / pid / "cgroup"))}
 
 
-def socket_holders(wanted: set[str]) -> dict[str, str]:
+def socket_holders(wanted: set[str], proc: Path) -> dict[str, str]:
     """Return {socket: pid}; the oldest process that holds it."""
     found: dict[str, str] = {}
-    for folder in sorted(Path("/proc").glob("[0-9]*/fd"), key=lambda path: int(path.parent.name)):
-        try:
-            targets = [str(link.readlink()) for link in folder.iterdir()]
-        except OSError:  # the process has ended meanwhile
-            continue
-        for target in wanted.intersection(targets):
+    for folder in sorted(proc.glob("[0-9]*/fd"), key=lambda path: int(path.parent.name)):
+        for target in wanted.intersection(targets(folder)):
             found.setdefault(target, folder.parent.name)
     return found
+
+
+def targets(folder: Path) -> Iterator[str]:
+    """Yield what the links of a folder lead to; one that has gone meanwhile, or the whole folder, hides no other."""
+    try:
+        links = list(folder.iterdir())
+    except OSError:  # the process has ended
+        return
+    for link in links:
+        try:
+            yield str(link.readlink())
+        except OSError:  # the file has been closed
+            continue
 
 
 def unit_of(cgroup: str) -> str:

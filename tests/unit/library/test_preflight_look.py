@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,84 @@ TCP = """\
 )
 def test_listening_inodes(ports: list[int], expected: dict[int, str]) -> None:
     assert look.listening_inodes(TCP, ports) == expected
+
+
+def process(proc: Path, pid: int, name: str, *sockets: str) -> None:
+    """Make a process of a /proc of our own; the first of its files vanishes while somebody looks."""
+    (proc / f"{pid}/fd").mkdir(parents=True)
+    (proc / f"{pid}/comm").write_text(f"{name}\n")
+    (proc / f"{pid}/fd/0").touch()  # reading it as a link fails, as it does for one that was closed
+    for number, inode in enumerate(sockets, 1):
+        (proc / f"{pid}/fd/{number}").symlink_to(f"socket:[{inode}]")
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Return a /proc with a web server that listens on 8080."""
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/tcp").write_text(TCP)
+    process(tmp_path, 90, "bash")
+    process(tmp_path, 100, "nginx", "1", "4711")
+    process(tmp_path, 101, "nginx", "4711")
+    return tmp_path
+
+
+WEB = {"port": 8080, "pid": "100", "process": "nginx", "unit": ""}
+
+
+def test_a_file_that_vanishes_hides_no_socket(proc: Path) -> None:
+    assert look.listeners([8080], proc) == [WEB]
+
+
+def test_a_socket_that_nobody_seems_to_hold_is_looked_for_again(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def appear(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            process(proc, 200, "java", "4712")
+
+    monkeypatch.setattr(time, "sleep", appear)
+    assert look.listeners([8080, 8793], proc) == [WEB, {"port": 8793, "pid": "200", "process": "java", "unit": ""}]
+    assert len(pauses) == 2
+
+
+def test_a_port_that_was_closed_meanwhile_is_free(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: (proc / "net/tcp").write_text(TCP.splitlines()[0]))
+    assert look.listeners([8793], proc) == []
+
+
+def test_a_socket_of_the_kernel_has_no_process(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    assert look.listeners([8793], proc) == [{"port": 8793, "pid": "", "process": "", "unit": ""}]
+    assert len(pauses) == look.LOOKS - 1
+
+
+# Opens and closes files without a pause, as a busy server does.
+RESTLESS = """
+import os, socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    for handle in [os.open("/dev/null", os.O_RDONLY) for _ in range(800)]:
+        os.close(handle)
+"""
+
+
+@pytest.fixture
+def restless() -> Iterator[tuple[int, int]]:
+    """Start a real server that opens and closes files all the time; return its port and pid."""
+    with subprocess.Popen([sys.executable, "-c", RESTLESS], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        yield int(server.stdout.readline()), server.pid
+        server.kill()
+
+
+def test_a_restless_server_is_seen_each_time(restless: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "LOOKS", 1)
+    port, pid = restless
+    assert {look.listeners([port])[0]["pid"] for _ in range(10)} == {str(pid)}
 
 
 @pytest.mark.parametrize(
