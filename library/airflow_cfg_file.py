@@ -13,6 +13,8 @@ description:
     sentence.
   - A text that is live already is judged again only when the host's Airflow was switched since it was written.
   - The file is replaced in one step and is never readable by others, not even for a moment.
+  - What somebody wrote into the file since this module did is copied to C(/var/lib/airflow-ops/edited) before it is
+    replaced, and a warning says where to. Only root may read the copies; the newest 20 stay.
   - The diff shows options, not lines, with C((secret)) or C((secret, changed)) for the value of a secret.
 options:
   path:
@@ -27,7 +29,19 @@ options:
     description: Where to fix what is wrong; the last sentence of a refusal.
     type: str
     required: true
-extends_documentation_fragment: [airflow_inside, files]
+  owner:
+    description: Name of the account that owns the file; root writes it as that account.
+    type: str
+    required: true
+  group:
+    description: Name of the group of the file.
+    type: str
+    required: true
+  mode:
+    description: Its permissions, as octal digits.
+    type: str
+    default: "0600"
+extends_documentation_fragment: [airflow_inside]
 attributes:
   check_mode: {support: full}
   diff_mode: {support: full}
@@ -57,7 +71,6 @@ version:
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +78,26 @@ from ansible.module_utils.airflow_inside import cfg_check
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, NotInstalledError, run_inside
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.cfg_diff import SENSITIVE, masked_diff
+from ansible.module_utils.owned_files import File, Owner, acting_as, look_up, read
+from ansible.module_utils.written_files import bring
 
 SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "path": {"type": "path", "required": True},
     "content": {"type": "str", "required": True, "no_log": True},
     "hint": {"type": "str", "required": True},
+    "owner": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0600"},
 }
 
 
-def judged_before(path: Path, content: str, python: Path) -> bool:
+def judged_before(live: File | None, content: str, path: Path, python: Path) -> bool:
     """Return whether the text is live and was written for the Airflow that the link to the environment names now."""
     environment = python.parent.parent
-    if not path.exists() or not environment.is_symlink() or read(path) != content:
+    if live is None or live.content != content or not environment.is_symlink():
         return False
-    return path.stat().st_mtime >= environment.lstat().st_mtime
+    return path.lstat().st_mtime >= environment.lstat().st_mtime
 
 
 def judge(module: AnsibleModule) -> dict[str, Any]:
@@ -107,38 +125,31 @@ def refusal(path: str, findings: list[str], hint: str) -> str:
     return f"{path} was not changed: {' '.join(findings)} {hint}"
 
 
-def read(path: Path) -> str:
-    """Return the live text, empty when there is no file."""
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
-
-def write(module: AnsibleModule) -> None:
-    """Replace the file in one step; the new one has its owner and mode before it has its name."""
-    path = Path(module.params["path"])
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    module.add_cleanup_file(name)  # it holds all secrets: gone, too, when the write fails
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(module.params["content"])
-        file.flush()
-        os.fsync(file.fileno())
-    module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params, path=name), changed=True)
-    os.replace(name, path)  # noqa: PTH105 - the pair to mkstemp
-
-
 def main() -> None:
     """Judge, compare, write."""
-    module = AnsibleModule(SPEC, supports_check_mode=True, add_file_common_args=True)
-    path = Path(module.params["path"])
-    known = judged_before(path, module.params["content"], Path(module.params["python"]))
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    params = module.params
+    found = look_up(params["owner"], params["group"])
+    names = f"{params['owner']}:{params['group']}"
+    if not (found or module.check_mode):
+        module.fail_json(msg=f"Nothing was written: account or group of {names} does not exist on this host.")
+    owner = found or Owner(0, 0)  # a preview that comes before the account
+    wanted = File(params["content"], owner, int(params["mode"], 8))
+    with acting_as(owner):
+        live = read(params["path"])
+    known = judged_before(live, params["content"], Path(params["path"]), Path(params["python"]))
     verdict = {"version": "", "sensitive": []} if known else judge(module)
-    before, after = read(path), module.params["content"]
-    if before != after and not module.check_mode:
-        write(module)
-    changed = module.set_fs_attributes_if_different(
-        module.load_file_common_arguments(module.params, path=str(path)), changed=before != after
-    )
+    try:
+        before, told = bring({params["path"]: wanted}, owner, module.check_mode)
+    except OSError as error:
+        module.fail_json(
+            msg=f"{params['path']} cannot be written, {error.filename2 or error.filename}: {error.strerror}."
+        )
+    for sentence in told:
+        module.warn(sentence)
     sensitive = {*SENSITIVE, *map(tuple, verdict["sensitive"])}
-    module.exit_json(changed=changed, version=verdict["version"], diff=masked_diff(str(path), before, after, sensitive))
+    diff = masked_diff(params["path"], live.shown if live else "", params["content"], sensitive)
+    module.exit_json(changed=bool(before), version=verdict["version"], diff=diff)
 
 
 if __name__ == "__main__":

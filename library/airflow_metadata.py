@@ -152,7 +152,7 @@ def apply(params: dict[str, Any], check: bool) -> dict[str, Any]:
         return {"changed": bool(changes), "backup": ""}
     folder = Path(params["backup_folder"])
     try:
-        kept = write_kept(folder, SUFFIX, params["backup"])
+        kept = write_kept(folder, SUFFIX, params["backup"].encode())
     except OSError as error:
         text = f"The backup could not be kept in {folder}: {error.strerror}."
         raise FailedError(text, unsure=False) from error

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 
-def write_kept(folder: Path, suffix: str, text: str) -> Path:
+def write_kept(folder: Path, suffix: str, content: bytes) -> Path:
     """Write a file named after the time, safe against a power cut.
 
     :raises OSError: when it can't be written; nothing is left of it then.
@@ -18,8 +18,8 @@ def write_kept(folder: Path, suffix: str, text: str) -> Path:
     path = folder / f"{stamp}{suffix}"
     temporary = folder / f".{path.name}"
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)

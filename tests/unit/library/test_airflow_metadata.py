@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
 def test_the_newest_files_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     for text in ("one", "two", "three"):
-        path = kept_files.write_kept(folder, ".txt", text)
+        path = kept_files.write_kept(folder, ".txt", text.encode())
         assert path.read_text() == text
         kept_files.prune_kept(folder, ".txt", keep=2)
     assert sorted(file.read_text() for file in folder.iterdir()) == ["three", "two"]
@@ -96,14 +96,14 @@ def test_the_newest_files_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept_files.write_kept(tmp_path, ".txt", "old")
+    kept_files.write_kept(tmp_path, ".txt", b"old")
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        kept_files.write_kept(tmp_path, ".txt", "new")
+        kept_files.write_kept(tmp_path, ".txt", b"new")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.airflow_inside import pools, ui_users
+from ansible.module_utils.owned_files import read
 
 from library.airflow_cfg_file import judged_before, refusal
 from library.airflow_ui_users import without_password
@@ -118,4 +119,4 @@ def test_a_live_text_is_judged_once_by_each_airflow(
     if switched:
         link.symlink_to("venvs/one")
         os.utime(link, (switched, switched), follow_symlinks=False)
-    assert judged_before(live, content, link / "bin/python") is known
+    assert judged_before(read(str(live)), content, live, link / "bin/python") is known
