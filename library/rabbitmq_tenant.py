@@ -10,7 +10,7 @@ description:
   - Compares what the server exports (C(rabbitmqctl export_definitions)) with what is wanted and imports the difference.
   - The password never stands on a command line, unlike with M(community.rabbitmq.rabbitmq_user). Only its salted hash
     is handed over, on standard input. A changed password takes effect at once, an unchanged one is no change. An
-    account of RabbitMQ has one password: from then on nobody logs in with the one before, and connections stay.
+    account of RabbitMQ has one password. From then on nobody logs in with the one before; connections stay.
   - The account gets all rights in the virtual host, none in others, and no tags.
   - Must run as root on the server's host, while the server runs.
 options:
