@@ -68,7 +68,7 @@ from typing import Any
 from ansible.module_utils.airflow_inside import drift_look as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, read_environment, run_inside
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.dag_tree import Entry, digest, scan
+from ansible.module_utils.dag_tree import Entry, Named, digest, read, runtime_files, walk
 from ansible.module_utils.ownership import ARGUMENTS as OWNERSHIP
 from ansible.module_utils.ownership import areas, printable, shown
 
@@ -87,13 +87,18 @@ SPEC: dict[str, Any] = {
 def dag_files(dags: Path) -> dict[str, Any]:
     """Return the live release of a host and in what its files differ from what was delivered."""
     release = dags.readlink().name if dags.is_symlink() else ""
-    entries = {entry.path: entry for entry in scan(f"{dags}/")} if dags.is_dir() else {}
-    manifest = dags.parent / "dag_releases" / f"{release}.json"
-    if not (release and manifest.is_file()):
+    manifest, content = dags.parent / "dag_releases" / f"{release}.json", {}
+    if release and manifest.is_file():
+        content = json.loads(manifest.read_text("utf-8", "surrogateescape"))
+    named, carried = Named(content.get("runtime", [])), set(content.get("carried", []))
+    known = {name: Entry(name, *values) for name, values in content.get("files", {}).items() if name not in named}
+    found = walk(f"{dags}/").files
+    own = runtime_files(found, {*known, *carried}, named) if content else set()  # they are each host's own
+    others = {name: info for name, info in found.items() if name not in own}
+    entries = {entry.path: entry for entry in read(dags, others)}
+    if not content:
         return {"release": release, "digest": digest(entries.values()), "differing": []}
-    content = json.loads(manifest.read_text("utf-8", "surrogateescape"))
-    known = {name: Entry(name, *values) for name, values in content["files"].items()}
-    left = set(entries) - set(known) - set(content.get("carried", []))
+    left = set(entries) - set(known) - carried
     return {
         "release": release,
         "digest": digest(entries[name] for name in sorted(known) if name in entries),

@@ -12,8 +12,7 @@ from typing import Any
 
 from airflow_ops.dag_release import checks, inside_program, judge, tree
 from airflow_ops.dag_release import source as sources
-from airflow_ops.dag_release.agent.place import Named
-from airflow_ops.dag_release.agent.tree import PACKAGE, Entry, digest
+from airflow_ops.dag_release.agent.tree import PACKAGE, Entry, Named, digest
 from airflow_ops.dag_release.fleet import Fleet, Host, Outcome, on_all, push
 from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, who
 from airflow_ops.dag_release.prune import prune
@@ -281,6 +280,7 @@ class _Delivery:
             "source": str(self.source.folder) if not self.source.repo else self.origin["repo"],
             "origin": {key: value for key, value in self.origin.items() if key != "changes"},
             "dags": self.dags,
+            "runtime": self.target.runtime,
         }
 
     def parse_hosts(self, hosts: list[Host]) -> list[Host]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_ops.dag_release.agent import live, look, runtime, stage
-from airflow_ops.dag_release.agent.place import Named, Place, release_ids
-from airflow_ops.dag_release.agent.tree import runtime_files, scan
+from airflow_ops.dag_release.agent.place import Place, release_ids
+from airflow_ops.dag_release.agent.tree import Named, runtime_files, scan
 from airflow_ops.dag_release.tree import named
 from tests.unit.dag_release.host import OWN_GROUP, delivered, not_delivered, pruned, rolled_back, staged, write
 

@@ -76,6 +76,18 @@ def test_what_was_done_to_a_release_is_listed(dags: Path) -> None:
     assert dag_files(dags)["differing"] == ["edited: A.py", "missing: PKG/B.py", "not delivered: own.py"]
 
 
+def test_what_tasks_write_is_no_difference(dags: Path) -> None:
+    (dags / "state").mkdir()
+    (dags / "state/last.txt").touch()
+    (dags / "gen").mkdir()
+    (dags / "gen/D.py").touch()
+    assert dag_files(dags)["differing"] == ["not delivered: gen/D.py"]
+    manifest = dags.parent / "dag_releases/r1.json"
+    named = {**json.loads(manifest.read_text()), "runtime": [[True, "^gen/"]]}
+    manifest.write_text(json.dumps(named))
+    assert dag_files(dags)["differing"] == []
+
+
 def test_names_that_are_not_utf8_can_be_shown(dags: Path) -> None:
     (Path(os.fsdecode(os.fsencode(dags) + b"/\xc7\xd1.py"))).touch()
     assert dag_files(dags)["differing"] == ["not delivered: \\xc7\\xd1.py"]

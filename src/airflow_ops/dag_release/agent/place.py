@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from airflow_ops.dag_release.agent.tree import Entry
+from airflow_ops.dag_release.agent.tree import Entry, Named
 
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 STAGING_PREFIX = ".staging-"
@@ -19,26 +19,6 @@ STAGING_PREFIX = ".staging-"
 
 class AgentError(Exception):
     """A refusal that the admin reads: one sentence."""
-
-
-class Named:
-    """The paths that are named by patterns in gitignore syntax, which the controller has turned into these pairs.
-
-    :param patterns: whether the pattern names a path or takes it out again, and a regular expression.
-    """
-
-    def __init__(self, patterns: Iterable[tuple[bool, str]]) -> None:
-        self.patterns = [(names, re.compile(text)) for names, text in patterns]  # re keeps what it has compiled
-
-    def __contains__(self, path: object) -> bool:
-        """Say whether a file is named: the last pattern counts, and one for a file more than one for its folder."""
-        named, rank = False, 0
-        for names, pattern in self.patterns:
-            if match := pattern.match(str(path)):
-                of_folder = bool(match.groupdict().get("ps_d"))
-                if (names and of_folder) or 2 - of_folder >= rank:
-                    named, rank = names, 2 - of_folder
-        return named
 
 
 class Place(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
@@ -148,6 +149,26 @@ def folders_above(path: str) -> list[str]:
     """Return the folders in which a path lies below the tree, the topmost first."""
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+class Named:
+    """The paths that are named by patterns in gitignore syntax, which the controller has turned into these pairs.
+
+    :param patterns: whether the pattern names a path or takes it out again, and a regular expression.
+    """
+
+    def __init__(self, patterns: Iterable[tuple[bool, str]]) -> None:
+        self.patterns = [(names, re.compile(text)) for names, text in patterns]  # re keeps what it has compiled
+
+    def __contains__(self, path: object) -> bool:
+        """Say whether a file is named: the last pattern counts, and one for a file more than one for its folder."""
+        named, rank = False, 0
+        for names, pattern in self.patterns:
+            if match := pattern.match(str(path)):
+                of_folder = bool(match.groupdict().get("ps_d"))
+                if (names and of_folder) or 2 - of_folder >= rank:
+                    named, rank = names, 2 - of_folder
+        return named
 
 
 def runtime_files(paths: Iterable[str], brought: Container[str], named: Container[str] = ()) -> set[str]:
