@@ -11,7 +11,7 @@ description:
   - Files of another owner than root are written as that owner. It may lay links into its own folders at any moment,
     also while this runs, but they lead nowhere that it could not write itself. With M(ansible.builtin.copy) root would
     follow them, and that module can become another account only on hosts with ACLs.
-  - What somebody wrote into a file since this module did is copied to C(/var/lib/airflow-ops/edited) before it is
+  - What somebody wrote into a file since this module did is copied to C(/var/lib/airflow-ops-files/edited) before it is
     replaced, and a warning says where to. Only root may read the copies; the newest 20 of each file stay.
   - One call takes the place of the four to five that M(ansible.builtin.template) needs for a single file.
 options:

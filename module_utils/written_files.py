@@ -16,7 +16,8 @@ from pathlib import Path
 from ansible.module_utils.kept_files import prune_kept, write_kept
 from ansible.module_utils.owned_files import File, Owner, acting_as, read, write
 
-STATE = Path("/var/lib/airflow-ops")
+# Not below /var/lib/airflow-ops, which belongs to airflow where its locks lie.
+STATE = Path("/var/lib/airflow-ops-files")
 KEPT = 20  # copies of one file
 
 
@@ -55,7 +56,7 @@ def _keep(path: str, found: File, dry: bool) -> str:
     about = f"On {platform.node()} {path} {what}"
     if dry:
         return f"{about}; what it holds would be kept below {STATE}/edited."
-    folder = _own(STATE / "edited") / path.lstrip("/")
+    folder = _closed() / "edited" / path.lstrip("/")
     copy = write_kept(folder, "", found.bytes)
     prune_kept(folder, "", KEPT)
     return f"{about}; what it held is kept in {copy}."
@@ -69,7 +70,7 @@ def _remembered(path: str) -> str:
 
 def _remember(path: str, file: File) -> None:
     if _remembered(path) != _digest(file):
-        _own(STATE / "written")
+        _closed()
         _record(path).parent.mkdir(parents=True, exist_ok=True)
         _record(path).write_text(f"{_digest(file)}\n", encoding="ascii")
 
@@ -82,14 +83,13 @@ def _digest(file: File) -> str:
     return hashlib.sha256(file.bytes).hexdigest()
 
 
-def _own(folder: Path) -> Path:
-    """Make a folder that only we may enter.
+def _closed() -> Path:
+    """Return the folder of our state, which only we may enter.
 
     :raises OSError: when it is somebody else's, or a link.
     """
-    for place, mode in ((folder.parent, 0o755), (folder, 0o700)):
-        place.mkdir(mode=mode, parents=True, exist_ok=True)
-        status = place.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise PermissionError(1, "It is no folder of root", str(place))
-    return folder
+    STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = STATE.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise PermissionError(1, "It is no folder of root", str(STATE))
+    return STATE

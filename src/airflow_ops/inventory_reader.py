@@ -132,8 +132,11 @@ class Variables(Mapping[str, Any]):
 
     def broken(self, name: str) -> dict[str, Broken]:
         """Return why a variable cannot be worked out, text by text; not what facts will tell."""
-        found = texts(name, self._raw[name]) if self.fails(name) else ()
-        reasons = {path: self._why_not(text) for path, text in found}
+        if not self.fails(name):
+            return {}
+        reasons = {path: self._why_not(text) for path, text in texts(name, self._raw[name])}
+        if not any(reasons.values()):  # not a text, then, but a key
+            reasons = {name: self._why_not(self._raw[name])}
         return {path: why for path, why in reasons.items() if why and not KNOWN_LATER.search(why.reason)}
 
     def _why_not(self, text: Any) -> Broken | None:

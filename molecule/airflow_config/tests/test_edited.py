@@ -20,7 +20,7 @@ CLUSTER = Cluster.named("dev")
 HOST = "dn01d"
 HOME = "/usr/hmg/2.2.1.0-552/airflow"
 CFG, WEB, ENVIRONMENT = f"{HOME}/airflow.cfg", f"{HOME}/webserver_config.py", "/etc/airflow/airflow.env"
-KEPT = "/var/lib/airflow-ops/edited"
+KEPT = "/var/lib/airflow-ops-files/edited"
 VARIABLES = f"@{ROOT}/molecule/airflow_config/vars/main.yml"
 MARK = "# by hand"
 

@@ -21,7 +21,7 @@ WANTED = File("new\n", ME, 0o640)
 @pytest.fixture(autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep state and copies in a folder of the test."""
-    folder = tmp_path_factory.mktemp("state") / "airflow-ops"
+    folder = tmp_path_factory.mktemp("state") / "files"
     monkeypatch.setattr(written_files, "STATE", folder)
     return folder
 
@@ -129,7 +129,7 @@ def test_what_somebody_wrote_by_hand_is_kept_and_told_once(tmp_path: Path, state
     assert sentence.endswith(f"{path} was changed by hand since it was last written; what it held is kept in {copy}.")
     assert copy.read_bytes() == b"by hand \xff\n"
     assert (copy.stat().st_mode & 0o777, copy.stat().st_uid) == (0o600, os.geteuid())
-    assert {place.stat().st_mode & 0o777 for place in (state / "edited", state / "written")} == {0o700}
+    assert state.stat().st_mode & 0o777 == 0o700
     assert bring({str(path): WANTED}, ME, False) == ({}, [])
 
 
