@@ -13,8 +13,8 @@ description:
     sentence.
   - A text that is live already is judged again only when the host's Airflow was switched since it was written.
   - The file is replaced in one step and is never readable by others, not even for a moment.
-  - What somebody wrote into the file since this module did is copied to C(/var/lib/airflow-ops-files/edited) before it is
-    replaced, and a warning says where to. Only root may read the copies; the newest 20 stay.
+  - What somebody wrote into the file since this module did is copied to C(/var/lib/airflow-ops-files/edited) before it
+    is replaced, and a warning says where to. Only root may read the copies; the newest 20 stay.
   - The diff shows options, not lines, with C((secret)) or C((secret, changed)) for the value of a secret.
 options:
   path:
