@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := debootstrap systemd-container e2fsprogs iproute2 iptables openssh-client util-linux rsync git git-lfs ca-certificates \
 	python3-venv python3-dev gcc pkg-config libmariadb-dev chromium chromium-driver zsh
 PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule \
-	roles/watchdog/files
+	roles/watchdog/files roles/airflow_services/files
 
 REPORTS := artifacts/junit
 # For the fault tests: how many labs they run on side by side, which part of them (1/4), more options of pytest.

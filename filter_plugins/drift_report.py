@@ -25,12 +25,16 @@ options:
     description: By how many seconds a clock may be off.
     type: float
     required: true
+  schedulers:
+    description: The result of airflow_schedulers; empty when nobody could be asked.
+    type: dict
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Show in what the hosts differ
   ansible.builtin.debug:
-    msg: "{{ (results | drift_report('mn02p', ['core.parallelism'], 2)).text }}"
+    msg: "{{ (results | drift_report('mn02p', ['core.parallelism'], 2, schedulers)).text }}"
 # HOST   VERSIONS  CONFIGURATION  ...
 # mn02p  ok        ok             ...
 # dn01p  ok        ! 1 differs    ...
@@ -54,10 +58,15 @@ from airflow_ops.drift import compare
 
 
 def drift_report(
-    results: Mapping[str, Mapping[str, Any]], reference: str, ignored: Sequence[str], clock_limit: float
+    results: Mapping[str, Mapping[str, Any]],
+    reference: str,
+    ignored: Sequence[str],
+    clock_limit: float,
+    schedulers: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the report."""
-    return compare({host: each.get("seen") for host, each in results.items()}, reference, ignored, float(clock_limit))
+    seen = {host: each.get("seen") for host, each in results.items()}
+    return compare(seen, reference, ignored, float(clock_limit), schedulers.get("others", ()))
 
 
 class FilterModule:

@@ -8,9 +8,15 @@ short_description: Show the services of the cluster as a table
 description:
   - Turns the results of the module airflow_service_state into one table, a line for each service and for each host that
     did not answer, and into a list of the services that should run and do not.
+  - Below the table stand the schedulers that are not those of the units, and how often systemd has restarted a service
+    within the last day.
 options:
   _input:
     description: The results of airflow_service_state by host. A host without services in its result did not answer.
+    type: dict
+    required: true
+  schedulers:
+    description: The result of airflow_schedulers; empty when nobody could be asked.
     type: dict
     required: true
 author: [Airflow operations]
@@ -19,7 +25,7 @@ author: [Airflow operations]
 EXAMPLES = r"""
 - name: Show the table
   ansible.builtin.debug:
-    msg: "{{ (results | status_table).text }}"
+    msg: "{{ (results | status_table(schedulers)).text }}"
 # HOST   SERVICE    STATE                            VERSION  RELEASE
 # mn02p  scheduler  active since 2026-03-14 09:26Z   2.11.2   20260314T092600Z-0123456789ab
 # dn01p  -          unreachable                      -        -
@@ -28,8 +34,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(text), the table; C(problems), one entry for each service that should run and does not, and one when the hosts run
-    different releases of the DAGs.
+    C(text), the table and what stands below it; C(problems), one entry for each service that should run and does not,
+    one for each scheduler too many, and one when the hosts run different releases of the DAGs.
   type: dict
 """
 
@@ -90,16 +96,31 @@ def release_problems(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [f"the DAG releases differ ({named}), deploy_dags.yml levels them"]
 
 
+def restart_lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which services died within the last day: systemd starts them again, and they look well."""
+    return [
+        f"{name} on {host} {service['restarts']}"
+        for host, result in results.items()
+        for name, service in sorted(result.get("services", {}).items())
+        if service["restarts"]
+    ]
+
+
 def flat(lists: Iterable[list[Any]]) -> list[Any]:
     """Join lists."""
     return [item for items in lists for item in items]
 
 
-def status_table(results: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
+def status_table(results: Mapping[str, Mapping[str, Any]], schedulers: Mapping[str, Any]) -> dict[str, object]:
     """Return the table of all hosts and what is wrong."""
+    table = columns([HEADER, *flat(host_rows(host, result) for host, result in results.items())])
+    others = [f"another scheduler runs, {other['text']}, end that one" for other in schedulers.get("others", [])]
+    error = schedulers.get("error")
+    unknown = [f"nobody can tell whether another scheduler runs, since {error}"] if error else []
     return {
-        "text": "\n".join(columns([HEADER, *flat(host_rows(host, result) for host, result in results.items())])),
+        "text": "\n".join([*table, *restart_lines(results), *others, *unknown]),
         "problems": [
+            *others,
             *flat(host_problems(host, result) for host, result in results.items()),
             *release_problems(results),
         ],

@@ -9,7 +9,7 @@ short_description: Look at all of a host in which it may differ from the others
 description:
   - Tells the effective configuration as Airflow has it, fingerprints of secrets, packages, versions, the offset of the
     clock from the metadata database, the DAG release and what was edited in it, the unit files, files that Airflow
-    could take by mistake, and wrong owners.
+    could take by mistake, wrong owners, how often services died within the last day, and the schedulers that run.
   - Changes nothing.
 options:
   key:
@@ -67,6 +67,9 @@ from typing import Any
 
 from ansible.module_utils.airflow_inside import drift_look as program
 from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, read_environment, run_inside
+from ansible.module_utils.airflow_watchdog.ends import lines as restarts
+from ansible.module_utils.airflow_watchdog.schedulers import main_process
+from ansible.module_utils.airflow_watchdog.schedulers import seen as schedulers
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.dag_tree import Entry, Named, digest, read, runtime_files, walk
 from ansible.module_utils.ownership import ARGUMENTS as OWNERSHIP
@@ -156,6 +159,8 @@ def main() -> None:
     seen["units"] = unit_files(params["host"], params["queues"])
     seen["dags"] = {**found, "differing": cut(found["differing"]), "number": len(found["differing"])}
     seen["stray"] = stray_files(params["accounts"], config)
+    seen.update(schedulers(main_process()))
+    seen["restarts"] = restarts()
     seen["owners"] = {"number": len(owners), "lines": cut(owners)}
     module.exit_json(changed=False, seen=seen)
 

@@ -24,7 +24,10 @@ options:
         not in it.
     type: str
   command:
-    description: A command that returns 0 when the service is healthy; it has the environment of the task.
+    description:
+      - A command that returns 0 when the service is healthy; it has the environment of the task.
+      - Together with O(url) it is asked only where another process than the unit's answers the page, as one does that
+        was started by hand; the page then says nothing about the unit.
     type: list
     elements: str
   timeout:
@@ -58,12 +61,18 @@ seconds:
   description: How long it took until the service was healthy.
   type: float
   returned: success
+foreign_page:
+  description: Whether another process than the unit's answers the page.
+  type: bool
+  returned: success
 """
 
 import json
 import time
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
+from ansible.module_utils.airflow_watchdog.schedulers import answers_itself, listening
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
@@ -99,17 +108,24 @@ class Probe:
     def __init__(self, module: AnsibleModule) -> None:
         self._module = module
 
-    def unit_state(self) -> str:
-        """Return the state that systemd shows for the unit."""
-        show = ["systemctl", "show", "--property=ActiveState", "--value", self._module.params["unit"]]
+    def unit(self, name: str) -> str:
+        """Return a property that systemd shows of the unit."""
+        show = ["systemctl", "show", f"--property={name}", "--value", self._module.params["unit"]]
         return str(self._module.run_command(show, check_rc=True)[1]).strip()
+
+    def foreign_page(self) -> bool:
+        """Say whether somebody else answers the page of a unit that can also be asked otherwise."""
+        if not (self._module.params["url"] and self._module.params["command"]):
+            return False
+        port = urlsplit(self._module.params["url"]).port or 80
+        return bool(listening(port)) and not answers_itself(int(self.unit("MainPID")), port, [])
 
     def problem(self) -> str:
         """Say what keeps the service from being healthy; empty when nothing does."""
-        state = self.unit_state()
+        state = self.unit("ActiveState")
         if state != "active":
             return f"systemd calls it {state}"
-        if self._module.params["url"]:
+        if self._module.params["url"] and not self.foreign_page():
             return fetch_problem(self._module.params["url"])
         command = self._module.params["command"]
         code = self._module.run_command(command)[0]
@@ -127,16 +143,21 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=arguments,
         supports_check_mode=True,
-        mutually_exclusive=[("url", "command")],
         required_one_of=[("url", "command")],
     )
     probe, unit, start = Probe(module), module.params["unit"], time.monotonic()
     while problem := probe.problem():
         waited = time.monotonic() - start
-        if waited > module.params["timeout"] or probe.unit_state() == "failed":
+        if waited > module.params["timeout"] or probe.unit("ActiveState") == "failed":
             module.fail_json(msg=f"{unit} is not healthy after {waited:.0f} s: {problem}; see journalctl -u {unit}.")
         time.sleep(PAUSE)
-    module.exit_json(changed=False, seconds=round(time.monotonic() - start, 1))
+    foreign = probe.foreign_page()
+    if foreign:
+        module.warn(
+            f"{module.params['url']} is answered by another process, so it says nothing about {unit}; see who holds "
+            "the port (ss -ltnp), end that process and restart the unit."
+        )
+    module.exit_json(changed=False, seconds=round(time.monotonic() - start, 1), foreign_page=foreign)
 
 
 if __name__ == "__main__":

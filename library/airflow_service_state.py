@@ -68,10 +68,26 @@ services:
     standby: {description: Whether it is meant to be stopped on this host., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
+    restarts:
+      description: >-
+        How often it ended within the last day without being told to, so that systemd started it again, when last and
+        why; empty when it never did.
+      type: str
 stale:
   description: The services that are stale.
   type: list
   elements: str
+  returned: always
+hostname:
+  description: The name of the host as Airflow has it.
+  type: str
+  returned: always
+schedulers:
+  description: >-
+    The schedulers that run on the host, whoever started them: C(pid), C(parent), C(account), C(since) in seconds since
+    the epoch, C(command), and whether it is the unit's C(own).
+  type: list
+  elements: dict
   returned: always
 version:
   description: The installed version of Airflow, empty when there is none.
@@ -88,8 +104,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ansible.module_utils.airflow_watchdog.ends import last_day, summary
+from ansible.module_utils.airflow_watchdog.schedulers import seen
 from ansible.module_utils.basic import AnsibleModule
 
+SCHEDULER = "airflow-scheduler.service"
 UNIT_FOLDER = Path("/etc/systemd/system")
 PROPERTIES = (
     "Id",
@@ -187,6 +206,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "resumed": resumed,
         "fenced": FENCE in properties["DropInPaths"],
         "quarantined": QUARANTINE in properties["DropInPaths"],
+        "restarts": summary(last_day(service)),
     }
 
 
@@ -203,8 +223,9 @@ def main() -> None:
     home, environment_file = Path(module.params["home"]), Path(module.params["environment_file"])
     units = {service: f"airflow-{service}.service" for service in module.params["services"]}
     # --timestamp: a process that starts within the second in which a file was written is not older than the file.
-    command = ["systemctl", "show", "--timestamp=us+utc", f"--property={','.join(PROPERTIES)}", *units.values()]
-    shown = parse_show(module.run_command(command, check_rc=True, environ_update={"LC_ALL": "C"})[1]) if units else {}
+    command = ["systemctl", "show", "--timestamp=us+utc", f"--property={','.join(PROPERTIES)}"]
+    command += {*units.values(), SCHEDULER}
+    shown = parse_show(module.run_command(command, check_rc=True, environ_update={"LC_ALL": "C"})[1])
     services = {
         service: {
             **describe(service, shown[unit], home, environment_file),
@@ -215,9 +236,10 @@ def main() -> None:
     module.exit_json(
         changed=False,
         services=services,
-        stale=[service for service, seen in services.items() if seen["stale"]],
+        stale=[service for service, described in services.items() if described["stale"]],
         version=version_of(link_target(home / "venv")),
         release=Path(link_target(Path(module.params["dags_folder"]))).name,
+        **seen(int(shown[SCHEDULER]["MainPID"])),  # also on hosts that are to run none
     )
 
 

@@ -27,6 +27,7 @@ CHECKS = {
     "clock": "Clock",
     "stray": "Stray files",
     "owners": "Owners",
+    "services": "Services",
 }
 
 
@@ -50,6 +51,7 @@ class Judge:
     seen: Mapping[str, Seen]
     ignored: Collection[str]
     clock_limit: float
+    others: Mapping[str, Sequence[str]]  # by host the schedulers that are not the unit's
 
     @property
     def model(self) -> Seen:
@@ -73,6 +75,7 @@ class Judge:
             "clock": self._clock(seen["clock"]),
             "stray": found("warning", [f"{path} would be taken without AIRFLOW_HOME" for path in seen["stray"]]),
             "owners": found("warning", seen["owners"]["lines"], seen["owners"]["number"]),
+            "services": self._services(host, seen["restarts"]),
         }
 
     def _options(self, seen: Seen, part: str, severity: str, compared: Compared) -> Cell:
@@ -107,6 +110,12 @@ class Judge:
             return Cell("error", "other files", [f"The folder differs from that on {self.reference}."])
         return found("warning", seen["differing"], seen["number"])
 
+    def _services(self, host: str, restarts: Sequence[str]) -> Cell:
+        others = [f"another scheduler runs, {text}" for text in self.others.get(host, ())]
+        if others:
+            return Cell("error", "another scheduler", [*others, *restarts])
+        return Cell("warning", "died", list(restarts)) if restarts else Cell()
+
     def _clock(self, offset: float | None) -> Cell:
         if offset is None:
             return Cell("warning", "unknown", ["The metadata database did not answer."])
@@ -138,7 +147,11 @@ def unequal(have: Mapping[str, str], want: Mapping[str, str], reference: str) ->
 
 
 def compare(
-    seen: Mapping[str, Seen | None], reference: str, ignored: Collection[str], clock_limit: float
+    seen: Mapping[str, Seen | None],
+    reference: str,
+    ignored: Collection[str],
+    clock_limit: float,
+    others: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """Return the report: ``checks``, a row of ``cells`` for each of ``hosts``, the ``worst`` severity, ``text``.
 
@@ -146,10 +159,16 @@ def compare(
     :param reference: the host that the others are compared with; when it saw nothing, the first that did.
     :param ignored: options, as section.option, that may differ.
     :param clock_limit: seconds by which a clock may be off.
+    :param others: host and text of each scheduler that is not the unit's; one of a host that was not looked at is shown
+        with the reference.
     """
     good = {host: each for host, each in seen.items() if each and "problem" not in each}
     chosen = reference if reference in good else next(iter(good), reference)
-    judge = Judge(chosen, {host: each for host, each in seen.items() if each}, ignored, clock_limit)
+    known = {each["hostname"]: host for host, each in good.items()} | {host: host for host in good}
+    by_host: dict[str, list[str]] = {}
+    for other in others:
+        by_host.setdefault(known.get(other["host"], chosen), []).append(other["text"])
+    judge = Judge(chosen, {host: each for host, each in seen.items() if each}, ignored, clock_limit, by_host)
     cells = {host: judge.cells(host) for host in seen}
     rows = {host: {name: cells[host].get(name, UNKNOWN) for name in CHECKS} for host in seen}
     severities = {cell.severity for cells in rows.values() for cell in cells.values()}

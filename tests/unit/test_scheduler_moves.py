@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,7 +17,7 @@ GROUPS = f"[airflow_scheduler]\n{OLD}\n{NEW}\n[prod:children]\nairflow_scheduler
 def play(tmp_path: Path, steps: str, *args: str, **variables: Any) -> tuple[int, str]:
     """Run one file of the role's tasks on both hosts, both this machine; return exit code and output."""
     (tmp_path / "hosts").write_text(GROUPS)
-    (tmp_path / "ansible.cfg").write_text(f"[defaults]\nroles_path={ROOT}/roles\n")
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\nroles_path={ROOT}/roles\nlibrary={tmp_path}/library\n")
     task = {"ansible.builtin.import_role": {"name": "airflow_services", "tasks_from": steps}}
     values = {"airflow_environment": "prod", "airflow_active_scheduler": OLD, "airflow_services_failover_to": NEW}
     values |= {"ansible_python_interpreter": "/usr/bin/python3", **variables}
@@ -70,7 +68,7 @@ def test_a_run_that_leaves_the_scheduler_alone_goes_on(tmp_path: Path) -> None:
 def test_every_verb_looks_for_such_a_standby_before_it_acts(verb: str) -> None:
     lines = (ROOT / f"roles/airflow_services/tasks/{verb}.yml").read_text().splitlines()
     called = [line.split()[-1] for line in lines if "_tasks:" in line or "_role:" in line]
-    harmless = ("install.yml", "status.yml", "fenced.yml", "standby.yml")
+    harmless = ("install.yml", "status.yml", "fenced.yml", "standby.yml", "others.yml")
     assert called.index("standby.yml") < min(i for i, name in enumerate(called) if name not in harmless)
 
 
@@ -96,35 +94,53 @@ def test_a_failover_goes_on(tmp_path: Path, limit: list[str], force: bool) -> No
     assert code == 0, output
 
 
-def load() -> ModuleType:
-    """Import the program that proves that nobody else schedules."""
-    file = ROOT / "roles/airflow_services/files/other_schedulers.py"
-    spec = importlib.util.spec_from_file_location("other_schedulers", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-other_schedulers = load()
-DEAD, LIVE, OWN = (1, f"{OLD}.example.com", 100), (2, "dn01p", 50), (3, f"{NEW}.example.com", 7)
-
-LOOKS: dict[str, tuple[list[list[tuple[int, str, int]]], list[str]]] = {
-    "nobody": ([[]], []),
-    "only the host itself": ([[OWN], [(3, NEW, 8)]], []),
-    "one that died": ([[DEAD], [DEAD], [DEAD]], []),
-    "one that ended meanwhile": ([[DEAD], [], []], []),
-    "one that lives": ([[DEAD, LIVE], [DEAD, LIVE], [DEAD, (2, "dn01p", 51)]], ["dn01p"]),
-    "one that lives, by a clock that runs behind": ([[(2, "dn01p", -45)], [(2, "dn01p", -40)]], ["dn01p"]),
-    "one that started meanwhile": ([[DEAD], [DEAD, LIVE]], ["dn01p"]),
+HAND = {"host": "dn01p", "text": "process 4711 of root on dn01p since noon (airflow scheduler)"}
+STARTS: dict[str, tuple[str, list[dict[str, str]], str, str]] = {
+    "nobody else": ("inactive", [], "", ""),
+    "one by hand": ("inactive", [HAND], "", f"Another scheduler runs, {HAND['text']}, and two queue the same tasks"),
+    "one by hand beside the unit": ("active", [HAND], "", f"None was started or restarted on {OLD}; end that one"),
+    "no database": (
+        "inactive",
+        [],
+        "the database is away",
+        "runs, since the database is away, so none was started",
+    ),
+    "no database, but it runs": ("active", [], "the database is away", ""),
 }
 
 
-@pytest.mark.parametrize(("looks", "found"), LOOKS.values(), ids=LOOKS)
-def test_who_writes_heartbeats_lives(
-    monkeypatch: pytest.MonkeyPatch, looks: list[list[tuple[int, str, int]]], found: list[str]
+@pytest.fixture
+def seen(tmp_path: Path) -> Path:
+    """Return a file from which a module of the same name takes the answer of airflow_schedulers."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/airflow_schedulers.py").write_text(STUB.format(file=tmp_path / "seen.json"))
+    return tmp_path / "seen.json"
+
+
+STUB = """\
+#!/usr/bin/python
+from pathlib import Path
+import json
+from ansible.module_utils.basic import AnsibleModule
+names = ("looks", "seconds", "patience", "python", "user", "environment_file")
+module = AnsibleModule({{name: {{"type": "raw"}} for name in names}}, supports_check_mode=True)
+module.exit_json(**json.loads(Path("{file}").read_text()))
+"""
+
+
+@pytest.mark.parametrize(("state", "others", "error", "said"), STARTS.values(), ids=STARTS)
+def test_nothing_of_ours_starts_a_second_one(
+    tmp_path: Path, seen: Path, state: str, others: list[dict[str, str]], error: str, said: str
 ) -> None:
-    now, seen = [0.0], iter(looks)
-    monkeypatch.setattr(other_schedulers.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(other_schedulers.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    assert other_schedulers.watch(lambda: other_schedulers.others(next(seen), NEW), 10) == found
+    seen.write_text(json.dumps({"others": others, "error": error}))
+    code, output = play(tmp_path, "others.yml", __airflow_services_state=unit(state))
+    assert (code, said in output) == (2 if said else 0, True), output
+    assert output.count("fatal:") == bool(said)
+
+
+@pytest.mark.parametrize("verb", ["main", "start", "restart", "failover", "take_over"])
+def test_every_verb_that_starts_a_scheduler_looks_for_another_one_first(verb: str) -> None:
+    lines = (ROOT / f"roles/airflow_services/tasks/{verb}.yml").read_text().splitlines()
+    called = [line.split()[-1] for line in lines if "_tasks:" in line or "systemd_service:" in line]
+    harmless = ("install.yml", "status.yml", "fenced.yml", "standby.yml", "failover_allowed.yml")
+    assert called.index("others.yml") < min(i for i, name in enumerate(called) if name not in (*harmless, "others.yml"))

@@ -24,6 +24,8 @@ def host(**changes: object) -> dict[str, Any]:
         "clock": 0.01,
         "stray": [],
         "owners": {"number": 0, "lines": []},
+        "restarts": [],
+        "hostname": "dn01p.example.com",
         **changes,
     }
 
@@ -106,6 +108,13 @@ def dags(release: str, *differing: str, digest: str = "d1") -> dict[str, object]
             ["a", "... and 29 more"],
             id="owners",
         ),
+        pytest.param(
+            {"restarts": ["The worker of this host died once"]},
+            "services",
+            "warning",
+            ["The worker of this host died once"],
+            id="a service that systemd started again",
+        ),
     ],
 )
 def test_a_check(changes: dict[str, object], check: str, severity: str, details: list[str]) -> None:
@@ -168,6 +177,25 @@ def test_nobody_answers() -> None:
 def test_the_matrix_is_aligned_and_the_details_follow() -> None:
     lines = report(host(clock=5.0))["text"].splitlines()
     assert lines[0].split()[:2] == ["HOST", "VERSIONS"]
-    assert lines[1].split() == ["mn02p", *["ok"] * 9]
+    assert lines[1].split() == ["mn02p", *["ok"] * 10]
     assert lines[2].index("! +5 s") == lines[0].index("CLOCK")
     assert lines[3:] == ["dn01p, clock:", "  +5.0 s from the clock of the metadata database"]
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [("dn01p", "dn01p"), ("dn01p.example.com", "dn01p"), ("dn09p", "mn02p")],
+    ids=["a host", "under the name that Airflow has for it", "a host that was not looked at"],
+)
+def test_another_scheduler_is_an_error_of_its_host(where: str, shown: str) -> None:
+    hosts = {"mn02p": host(hostname="mn02p"), "dn01p": host()}
+    found = compare(hosts, "mn02p", (), 2, [{"host": where, "text": "process 4711 of root"}])
+    cells = {name: cell for name, cells in found["hosts"].items() if (cell := cells["services"])["severity"] != "ok"}
+    assert cells == {
+        shown: {
+            "severity": "error",
+            "summary": "another scheduler",
+            "details": ["another scheduler runs, process 4711 of root"],
+        }
+    }
+    assert found["worst"] == "error"

@@ -9,7 +9,7 @@ from filter_plugins.status_table import status_table
 
 def service(**changes: Any) -> dict[str, Any]:
     """Return a service as airflow_service_state describes a healthy one, with changes."""
-    healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False}
+    healthy = {"installed": True, "state": "active", "since": "2026-03-14 09:26:53Z", "stale": False, "restarts": ""}
     never = dict.fromkeys(("quarantined", "fenced", "standby", "drained", "resumed"), False)
     return {**healthy, **never, **changes}
 
@@ -25,7 +25,7 @@ def test_the_table_has_a_line_for_each_service_and_each_silent_host() -> None:
         "dn01p": result(worker=service(stale=True)) | {"release": ""},
         "dn02p": {"unreachable": True, "msg": "timed out"},
     }
-    assert status_table(results)["text"] == (
+    assert status_table(results, {})["text"] == (
         "HOST   SERVICE    STATE                                     VERSION  RELEASE\n"
         "mn02p  scheduler  active since 2026-03-14 09:26:53Z         2.11.2   20260314T092600Z-0123456789ab\n"
         "mn02p  webserver  failed                                    2.11.2   20260314T092600Z-0123456789ab\n"
@@ -35,7 +35,7 @@ def test_the_table_has_a_line_for_each_service_and_each_silent_host() -> None:
 
 
 def test_a_worker_that_was_drained_and_resumed_is_told_apart() -> None:
-    text = str(status_table({"h": result(worker=service(stale=True, resumed=True))})["text"])
+    text = str(status_table({"h": result(worker=service(stale=True, resumed=True))}, {})["text"])
     assert ", stale, would lose its queues in an outage of the broker (restart.yml)" in text
 
 
@@ -71,14 +71,32 @@ def test_a_worker_that_was_drained_and_resumed_is_told_apart() -> None:
     ],
 )
 def test_problems(host_result: dict[str, Any], problems: list[str]) -> None:
-    assert status_table({"h": host_result})["problems"] == problems
+    assert status_table({"h": host_result}, {})["problems"] == problems
 
 
 def test_a_host_on_another_release_is_a_problem() -> None:
     other = result(worker=service()) | {"release": "20260101T000000Z-ba9876543210"}
     silent = {"unreachable": True, "msg": "timed out"}
-    (problem, _) = status_table({"a": result(worker=service()), "b": other, "c": silent})["problems"][::-1]  # type: ignore[index]
+    (problem, _) = status_table({"a": result(worker=service()), "b": other, "c": silent}, {})["problems"][::-1]  # type: ignore[index]
     assert problem == (
         "the DAG releases differ (a 20260314T092600Z-0123456789ab, b 20260101T000000Z-ba9876543210), "
         "deploy_dags.yml levels them"
     )
+
+
+def test_a_scheduler_too_many_is_a_problem() -> None:
+    other = {"host": "mn02p", "text": "process 4711 of root on mn02p since noon (airflow scheduler)"}
+    table = status_table({"mn02p": result(scheduler=service())}, {"others": [other], "error": ""})
+    said = f"another scheduler runs, {other['text']}, end that one"
+    assert table["problems"] == [said]
+    assert str(table["text"]).splitlines()[2:] == [said]
+
+
+def test_what_is_not_known_and_what_systemd_mended_is_said_and_no_problem() -> None:
+    died = service(restarts="died once in the last 24 hours, the last time at noon by signal KILL")
+    table = status_table({"mn02p": result(scheduler=died)}, {"others": [], "error": "the database does not answer"})
+    assert table["problems"] == []
+    assert str(table["text"]).splitlines()[2:] == [
+        "scheduler on mn02p died once in the last 24 hours, the last time at noon by signal KILL",
+        "nobody can tell whether another scheduler runs, since the database does not answer",
+    ]

@@ -7,6 +7,7 @@ from airflow_watchdog.decide import (
     Progress,
     Seen,
     State,
+    Suspect,
     decide,
     judge,
     stall,
@@ -18,6 +19,9 @@ FRESH = Probe("active", uptime=900, heartbeat="fresh", source="health page")
 HUNG = Probe("active", uptime=900, heartbeat="stale", source="health page", age=41, database="up")
 DEAD = Probe("failed", database="up")
 NOW = 10_000.0
+FAR = Suspect(7, 500.0, "that of dn01p writes heartbeats", here=False)
+NEAR = FAR._replace(job=8, text="that of mn02p writes heartbeats", here=True)
+BY_HAND = ("process 4711 of root since noon (airflow scheduler)",)
 FIRST = State()
 
 
@@ -34,7 +38,7 @@ FIRST = State()
         ),
         pytest.param(HUNG._replace(database="down"), "database down", id="stale without database"),
         pytest.param(HUNG._replace(uptime=5, database="down"), "database down", id="starting without database"),
-        pytest.param(HUNG._replace(elsewhere=("mn01p",)), "runs elsewhere", id="stale while another host schedules"),
+        pytest.param(HUNG._replace(suspects=(FAR,)), "runs elsewhere", id="stale while another host schedules"),
         pytest.param(HUNG._replace(heartbeat="unknown"), "not to be seen", id="nobody can be asked"),
         pytest.param(DEAD, "dead", id="systemd gave up"),
         pytest.param(DEAD._replace(unit="inactive"), "dead", id="stopped"),
@@ -43,7 +47,14 @@ FIRST = State()
         ),
         pytest.param(DEAD._replace(database="down"), "database down", id="dead without database"),
         pytest.param(DEAD._replace(database="unknown"), "dead", id="dead, and nothing known about the database"),
-        pytest.param(DEAD._replace(elsewhere=("dn01p",)), "runs elsewhere", id="dead while another host schedules"),
+        pytest.param(DEAD._replace(suspects=(FAR,)), "runs elsewhere", id="dead while another host schedules"),
+        pytest.param(DEAD._replace(others=BY_HAND), "runs elsewhere", id="dead while somebody started one by hand"),
+        pytest.param(HUNG._replace(others=BY_HAND), "runs elsewhere", id="hung beside one that was started by hand"),
+        pytest.param(
+            DEAD._replace(others=BY_HAND, database="down"), "runs elsewhere", id="started by hand, without database"
+        ),
+        pytest.param(DEAD._replace(suspects=(NEAR,)), "still fresh", id="a fresh row of this host and no process"),
+        pytest.param(HUNG._replace(suspects=(NEAR,)), "hung", id="the row of the one before, while this one hangs"),
         pytest.param(DEAD._replace(unit="activating"), "changing", id="systemd starts it"),
         pytest.param(DEAD._replace(unit="deactivating"), "changing", id="systemd stops it"),
         pytest.param(DEAD._replace(fenced=True), "not watched", id="masked or fenced"),
@@ -239,7 +250,6 @@ def test_never_more_messages_an_hour_than_allowed() -> None:
         pytest.param(Progress(scheduled=601, ready=599, running=1), "", id="there has been room only for a while"),
         pytest.param(Progress(queued=601), "no worker takes it", id="queued, and no worker takes it"),
         pytest.param(Progress(queued=601, running=2), "", id="workers are busy"),
-        pytest.param(Progress(elsewhere=("dn01p",)), "a scheduler runs on dn01p, too", id="two schedulers"),
         pytest.param(Progress(parsed=601), "no DAG was parsed for 601 s", id="no parsing"),
     ],
 )
@@ -262,7 +272,7 @@ def test_a_stall_is_acted_upon_where_that_is_wanted() -> None:
     seen = Seen((FRESH,), Progress(scheduled=700))
     assert decide(seen, State(), policy, NOW).action == "restart"
     assert decide(seen._replace(pause="paused"), State(), policy, NOW).verdict == "paused"
-    second = Seen((FRESH,), Progress(scheduled=700, elsewhere=("dn01p",)))
+    second = Seen((FRESH._replace(others=BY_HAND),), Progress(scheduled=700))
     assert decide(second, State(), policy, NOW).action == "none"
     young = Seen((FRESH._replace(uptime=500),), Progress(scheduled=700))
     assert decide(young, State(), policy, NOW).action == "none"
@@ -271,3 +281,59 @@ def test_a_stall_is_acted_upon_where_that_is_wanted() -> None:
 def test_a_new_trouble_after_a_stall_is_told_again() -> None:
     state = State(stalled="a task is due", told=("stalled",))
     assert once(DEAD, DEAD, DEAD, state=state) == ("restart", "dead", "restarted")
+
+
+def later(probe: Probe) -> Probe:
+    """Return the look after one, in which every suspect has written a new heartbeat."""
+    return probe._replace(suspects=tuple(each._replace(beat=each.beat + 5) for each in probe.suspects))
+
+
+@pytest.mark.parametrize(
+    ("probes", "outcome"),
+    [
+        pytest.param([FRESH._replace(others=BY_HAND)], ("none", "two schedulers", "second"), id="by its process"),
+        pytest.param([FRESH._replace(suspects=(FAR,))], ("probe", "healthy", ""), id="a heartbeat may be a dead one's"),
+        pytest.param(
+            [FRESH._replace(suspects=(FAR,)), later(FRESH._replace(suspects=(FAR,)))],
+            ("none", "two schedulers", "second"),
+            id="a newer heartbeat is a live one's",
+        ),
+        pytest.param([FRESH._replace(suspects=(NEAR,))] * 3, ("none", "healthy", ""), id="the row of a killed one"),
+    ],
+)
+def test_two_schedulers_are_told_and_neither_is_stopped(probes: list[Probe], outcome: tuple[str, str, str]) -> None:
+    assert once(*probes) == outcome
+
+
+def test_a_heartbeat_of_the_check_before_is_proof_enough() -> None:
+    suspected = FRESH._replace(suspects=(FAR,))
+    assert once(suspected, state=State(beats=((FAR.job, FAR.beat),)))[0] == "probe"
+    assert once(suspected, state=State(beats=((FAR.job, FAR.beat - 60),))) == ("none", "two schedulers", "second")
+
+
+def test_a_second_scheduler_is_told_once_and_again_when_it_comes_again() -> None:
+    second = Seen((FRESH._replace(others=BY_HAND),))
+    first = decide(second, State(), POLICY, NOW)
+    assert BY_HAND[0] in first.message
+    again = decide(second, first.state, POLICY, NOW + 60)
+    assert (first.tell, again.verdict, again.tell) == ("second", "two schedulers", "")
+    gone = decide(Seen((FRESH,)), again.state, POLICY, NOW + 120)
+    assert (gone.verdict, decide(second, gone.state, POLICY, NOW + 180).tell) == ("healthy", "second")
+    assert decide(second._replace(pause="paused"), State(), POLICY, NOW).tell == ""
+
+
+def test_a_scheduler_by_hand_is_never_given_a_second_one_and_told_when_it_lasts() -> None:
+    seen = Seen((DEAD._replace(others=BY_HAND),) * 3)
+    first = decide(seen, State(), POLICY, NOW)
+    assert (first.action, first.verdict, first.tell) == ("none", "runs elsewhere", "")
+    lasting = decide(seen, first.state, POLICY, NOW + 120)
+    assert (lasting.action, lasting.tell, BY_HAND[0] in lasting.message) == ("none", "trouble", True)
+
+
+def test_the_row_of_a_killed_scheduler_is_waited_for_and_then_it_is_restarted_at_once() -> None:
+    fading = DEAD._replace(suspects=(NEAR,))
+    assert once(*[fading] * 9) == ("probe", "still fresh", "")
+    assert once(*[fading] * 9, DEAD) == ("restart", "dead", "restarted")
+    assert once(fading, later(fading)) == ("none", "still fresh", "")  # it lives, by a process that nobody knows
+    over = decide(Seen((fading,) * 9, over=True), State(), POLICY, NOW)
+    assert (over.action, over.verdict) == ("none", "still fresh")

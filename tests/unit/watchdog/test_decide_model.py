@@ -1,6 +1,17 @@
 """Whatever happens, in whatever order: the promises of the decision hold."""
 
-from airflow_watchdog.decide import HOUR, Decision, Policy, Probe, Seen, State, decide, judge, wait_before_restart
+from airflow_watchdog.decide import (
+    HOUR,
+    Decision,
+    Policy,
+    Probe,
+    Seen,
+    State,
+    Suspect,
+    decide,
+    judge,
+    wait_before_restart,
+)
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,7 +26,8 @@ PROBES = st.builds(
     fenced=st.booleans(),
     heartbeat=st.sampled_from(["fresh", "stale", "unknown"]),
     database=st.sampled_from(["up", "down", "unknown"]),
-    elsewhere=st.sampled_from([(), ("mn01p",)]),
+    others=st.sampled_from([(), ("process 4711 of root",)]),
+    suspects=st.sampled_from([(), (Suspect(1, 5.0, "that of mn01p", here=False),)]),
 )
 POLICIES = st.builds(
     Policy,
@@ -53,6 +65,7 @@ class Watchdog(RuleBasedStateMachine):
             self.now += 5
         self.state = decision.state
         if decision.action == "restart":
+            assert not (look.others or look.suspects)
             assert not self.paused
             assert len(probes) >= self.policy.strikes
             self.restarts.append(self.now)

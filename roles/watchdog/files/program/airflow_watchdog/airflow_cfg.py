@@ -11,10 +11,19 @@ SECRET_WORDS = ("password", "secret", "_key", "conn", "broker_url", "result_back
 
 def read(home: str) -> dict[str, dict[str, str]]:
     """Return the sections of airflow.cfg; nothing when it cannot be read."""
+    try:
+        with open(f"{home}/airflow.cfg", encoding="utf-8") as file:
+            return parsed(file.read())
+    except (OSError, UnicodeError):
+        return {}
+
+
+def parsed(text: str) -> dict[str, dict[str, str]]:
+    """Return the sections of a text of airflow.cfg; nothing when it is none."""
     parser = RawConfigParser(strict=False)
     try:
-        parser.read(f"{home}/airflow.cfg", encoding="utf-8")
-    except (OSError, Error):
+        parser.read_string(text)
+    except Error:
         return {}
     return {name: {key: value.replace("%%", "%") for key, value in parser.items(name)} for name in parser.sections()}
 

@@ -66,9 +66,9 @@ def watch(config: Config) -> int:
     record = {**recorded(probe, decision), "progress_at": asked, "beside": others}
     # Before the action: whatever happens meanwhile, this restart counts.
     store.write(path, json.dumps(record))
-    folder = ""
-    if decision.action == "restart":
-        folder = restart(config, decision)
+    folder = restart(config, decision) if decision.action == "restart" else ""
+    if decision.tell == "second":
+        folder = collected(config, decision)[0]
     announce(config, before, record, decision, folder)
     return int(decision.verdict in ("over time", "nothing seen"))
 
@@ -81,7 +81,7 @@ def recorded(probe: Probe, decision: Decision) -> dict[str, Any]:
         "heartbeat": probe.heartbeat,
         "verdict": decision.verdict,
         "message": decision.message,
-        "state": decision.state._asdict(),
+        "state": decision.state._replace(beats=tuple((each.job, each.beat) for each in probe.suspects))._asdict(),
     }
 
 
@@ -143,10 +143,9 @@ def asked_when_due(config: Config, probe: Probe, asked: float | None) -> tuple[P
 def restart(config: Config, decision: Decision) -> str:
     """Collect evidence and restart; return the folder of the evidence."""
     from airflow_watchdog import evidence
+    from airflow_watchdog.redact import redacted
 
-    started = time.time()
-    name = f"{store.utc(started).replace(':', '')}-{decision.verdict}"
-    folder, secrets = evidence.collect(config, name, decision.message)
+    folder, secrets = collected(config, decision)
     variables = {
         "PATH": os.environ.get("PATH", os.defpath),
         "WATCHDOG_UNIT": config.unit,
@@ -155,9 +154,33 @@ def restart(config: Config, decision: Decision) -> str:
     code, said = look.run(config.restart_command, config.restart_timeout, variables)
     evidence.add(folder, "restart.txt", said, secrets)
     if code:
-        last = evidence.redacted(said, secrets).strip().splitlines()[-1:] or ["it said nothing"]
+        last = redacted(said, secrets).strip().splitlines()[-1:] or ["it said nothing"]
         tell.journal("trouble", f"{config.restart_command[0]} ended with {code}: {last[0]}", config.unit)
     return folder
+
+
+def collected(config: Config, decision: Decision) -> tuple[str, list[str]]:
+    """Collect evidence; return its folder, and the secrets that it must not hold."""
+    from airflow_watchdog import evidence
+
+    name = f"{store.utc(time.time())}-{decision.verdict}".replace(":", "").replace(" ", "-")
+    return evidence.collect(config, name, decision.message)
+
+
+def remember_death(config: Config, at: float) -> None:
+    """Write down that systemd has started the service again: a restart must not hide a crash."""
+    from airflow_watchdog import ends
+
+    last = ends.last_day(config.unit.removeprefix("airflow-").removesuffix(".service"))[-1:]
+    how = ends.end_text(last[0]) if last else "for an unknown reason"
+    entry = {
+        "at": store.utc(at),
+        "verdict": "died",
+        "action": "none",
+        "message": f"died {how}; systemd started it again",
+    }
+    store.remember(config.history_file, entry)
+    tell.journal("seen", entry["message"], config.unit)
 
 
 def announce(config: Config, before: dict[str, Any], record: dict[str, Any], decision: Decision, folder: str) -> None:
@@ -167,6 +190,8 @@ def announce(config: Config, before: dict[str, Any], record: dict[str, Any], dec
         record["verdict"],
         record["state"]["stalled"],
     )
+    if decision.state.died[-1:] > tuple(before.get("state", {}).get("died", ())[-1:]):
+        remember_death(config, record["at"])
     if changed or decision.tell or decision.action != "none":
         entry = {"at": store.utc(record["at"]), "verdict": decision.verdict, "action": decision.action}
         store.remember(config.history_file, {**entry, "message": decision.message, "evidence": folder})

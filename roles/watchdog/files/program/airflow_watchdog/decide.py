@@ -16,9 +16,23 @@ RUNNING = ("active", "missing")
 # systemd is at work by itself; whoever interferes makes it worse.
 CHANGING = ("activating", "deactivating", "reloading")
 # Restarting would not help, or would harm: only told.
-REPORTED = ("database down", "runs elsewhere", "not to be seen", "nothing seen", "no log server")
+REPORTED = ("database down", "runs elsewhere", "still fresh", "not to be seen", "nothing seen", "no log server")
+# What is told of a healthy scheduler, and once more when it comes again.
+LASTING = ("stalled", "second")
 # Nothing is wrong, or it is too early to tell.
 QUIET = ("not watched", "changing", "starting")
+
+
+class Suspect(NamedTuple):
+    """A fresh heartbeat in the database that no process of this host accounts for.
+
+    It is of another host, of a scheduler whose process cannot be known here, or of one that was killed a moment ago.
+    """
+
+    job: int
+    beat: float
+    text: str  # who wrote it, where, since when
+    here: bool  # on this host
 
 
 class Probe(NamedTuple):
@@ -32,8 +46,9 @@ class Probe(NamedTuple):
     source: str = "nobody"  # who told the heartbeat
     log_server: bool = True  # of a worker: whether it serves its logs
     age: float | None = None  # of the heartbeat, in seconds, where the source tells it
-    database: str = "unknown"  # up, down or unknown; asked only when the health page is not content
-    elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
+    database: str = "unknown"  # up, down or unknown
+    others: tuple[str, ...] = ()  # schedulers of this host that are not the unit's, each in words
+    suspects: tuple[Suspect, ...] = ()
 
 
 class Progress(NamedTuple):
@@ -44,7 +59,6 @@ class Progress(NamedTuple):
     queued: float | None = None  # the task that no worker has taken for the longest time
     running: int = 0
     parsed: float | None = None  # the last DAG that was parsed
-    elsewhere: tuple[str, ...] = ()  # other hosts whose scheduler has a fresh heartbeat
 
 
 class Seen(NamedTuple):
@@ -81,6 +95,7 @@ class State(NamedTuple):
     strikes: int = 0  # of checks that had no time for as many as a restart takes
     deaths: int | None = None  # those that the last check knew of
     died: tuple[float, ...] = ()  # when checks of the last hour saw that there were more
+    beats: tuple[tuple[int, float], ...] = ()  # heartbeats that the last check could not account for, by job
     stalled: str = ""  # why no work goes on although the scheduler is healthy
 
 
@@ -110,6 +125,9 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     if verdict == "healthy" or verdict in QUIET:
         state = state._replace(strikes=0)
     if verdict == "healthy":
+        second = None if seen.pause else _second(seen, state, policy, now)
+        if second:
+            return second
         state = state._replace(stalled=stall(seen.progress, policy) if seen.progress else state.stalled)
         if not (state.stalled and _acts_on_stall(seen, policy)):
             return _healthy(state, policy, now, message)
@@ -119,11 +137,33 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     return _sick((verdict, message), seen, state, policy, now)
 
 
+def others(probes: tuple[Probe, ...], state: State) -> tuple[str, ...]:
+    """Return the other schedulers that run for certain: by their process, or since they wrote between two looks."""
+    earlier = {each.job: each.beat for probe in reversed(probes[:-1]) for each in probe.suspects} | dict(state.beats)
+    wrote = (each.text for each in probes[-1].suspects if each.beat > earlier.get(each.job, each.beat))
+    return (*probes[-1].others, *wrote)
+
+
+def _second(seen: Seen, state: State, policy: Policy, now: float) -> Decision | None:
+    """Return what to do about a second scheduler; a person decides which one to stop. None when there is none."""
+    second = others(seen.probes, state)
+    if second:
+        message = (
+            f"another scheduler runs beside the unit: {', '.join(second)}; both queue the same tasks, end that one"
+        )
+        return _told(Decision("none", "two schedulers", message, state), policy, now, "second")
+    if seen.probes[-1].suspects and len(seen.probes) < policy.strikes and not seen.over:
+        return Decision("probe", "healthy", "a heartbeat belongs to nobody", state)
+    return None
+
+
 def _sick(judged: tuple[str, str], seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     verdict, message = judged
     if seen.pause:
         return Decision("none", "paused", f"{message}; left alone, {seen.pause}", state._replace(strikes=0))
     state = state._replace(since=now if state.since is None else state.since)
+    if verdict == "still fresh" and not seen.over and not others(seen.probes, state):
+        return Decision("probe", verdict, message, state)  # until the heartbeat is too old, or a newer one is written
     if verdict in REPORTED:
         return _told(Decision("none", verdict, message, state), policy, now, "trouble")
     strikes = _strikes(seen.probes, policy)
@@ -153,18 +193,26 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
 
 
 def _judge_sick(probe: Probe, policy: Policy) -> tuple[str, str]:
-    if probe.elsewhere:
-        return "runs elsewhere", f"the scheduler runs on {', '.join(probe.elsewhere)}, two would queue tasks twice"
+    elsewhere = (*probe.others, *(each.text for each in probe.suspects if not each.here))
+    if elsewhere:
+        return "runs elsewhere", f"another scheduler runs: {', '.join(elsewhere)}; two would queue tasks twice"
     if probe.database == "down":
         return "database down", "the metadata database does not answer, a restart would not help"
     if probe.uptime is not None and probe.uptime < policy.grace:
         return "starting", f"the unit is active for {probe.uptime:.0f} s, it gets {policy.grace:.0f} s to start"
     if probe.unit not in RUNNING:
-        return "dead", f"the unit is {probe.unit}"
+        return _judge_dead(probe)
     if probe.heartbeat == "stale":
         age = "" if probe.age is None else f", {probe.age:.0f} s old"
         return "hung", f"the unit is active and the heartbeat is stale ({probe.source}{age})"
     return "not to be seen", f"nobody can be asked whether it lives, the last one was {probe.source}"
+
+
+def _judge_dead(probe: Probe) -> tuple[str, str]:
+    if not probe.suspects:
+        return "dead", f"the unit is {probe.unit}"
+    who = f"{probe.suspects[0].text}, by no process that is seen"
+    return "still fresh", f"the unit is {probe.unit}, but {who}; it may have been killed just now"
 
 
 def stall(progress: Progress, policy: Policy) -> str:
@@ -172,8 +220,6 @@ def stall(progress: Progress, policy: Policy) -> str:
 
     A task that waits for a slot while others run is nobody's fault.
     """
-    if progress.elsewhere:
-        return f"a scheduler runs on {', '.join(progress.elsewhere)}, too, and both queue the same tasks"
     if not progress.running and (progress.scheduled or 0) > policy.stall and not progress.queued:
         return f"a task is due for {progress.scheduled:.0f} s, nothing runs and nothing is queued"
     if (progress.ready or 0) > policy.stall:
@@ -209,7 +255,7 @@ def wait_before_restart(state: State, policy: Policy, now: float) -> float:
 
 def _acts_on_stall(seen: Seen, policy: Policy) -> bool:
     """Say whether a stall is a reason to restart: as wanted, just seen, and not within the time that shows it."""
-    if not (policy.restart_when_stalled and seen.progress) or seen.progress.elsewhere:
+    if not (policy.restart_when_stalled and seen.progress):
         return False
     return (seen.probes[-1].uptime or 0) > policy.stall
 
@@ -235,7 +281,7 @@ def _healthy(state: State, policy: Policy, now: float, message: str) -> Decision
     if state.stalled:
         return _told(Decision("none", "stalled", state.stalled, state), policy, now, "stalled")
     return Decision(
-        "none", "healthy", message, state._replace(told=tuple(each for each in state.told if each != "stalled"))
+        "none", "healthy", message, state._replace(told=tuple(each for each in state.told if each not in LASTING))
     )
 
 
@@ -252,7 +298,7 @@ def _told(decision: Decision, policy: Policy, now: float, kind: str, remember: b
 def _strikes(probes: tuple[Probe, ...], policy: Policy) -> int:
     count = 0
     for probe in reversed(probes):
-        if judge(probe, policy)[0] not in ("dead", "hung"):
+        if judge(probe, policy)[0] not in ("dead", "hung", "still fresh"):
             break
         count += 1
     return count

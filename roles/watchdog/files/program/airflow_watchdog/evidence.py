@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from pathlib import Path
@@ -11,17 +10,9 @@ from pathlib import Path
 from airflow_watchdog import airflow_cfg
 from airflow_watchdog.config import Config
 from airflow_watchdog.look import run
+from airflow_watchdog.redact import redacted
 
 LIMIT = 10.0  # seconds for each command; a restart does not wait longer for its evidence
-URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(@)")
-ASSIGNMENT = re.compile(r"(?i)((?:password|passwd|secret|token|fernet_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+")
-
-
-def redacted(text: str, secrets: list[str]) -> str:
-    """Return a text without the given secrets and without what looks like one."""
-    for secret in secrets:
-        text = text.replace(secret, "********")
-    return ASSIGNMENT.sub(r"\1********", URL_PASSWORD.sub(r"\1********\2", text))
 
 
 def collect(config: Config, name: str, message: str) -> tuple[str, list[str]]:

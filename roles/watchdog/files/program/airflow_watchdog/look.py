@@ -11,11 +11,23 @@ from itertools import repeat
 from typing import Any
 
 from airflow_watchdog.config import Config
-from airflow_watchdog.decide import Probe, Progress
+from airflow_watchdog.decide import Probe, Progress, Suspect
+from airflow_watchdog.schedulers import (
+    Process,
+    Row,
+    answers_itself,
+    heads,
+    is_same,
+    of_another_database,
+    paired,
+    processes,
+    row_text,
+    text_of,
+)
 
 # What keeps a unit stopped: a failover moved the scheduler away, or a worker missed a DAG release.
 FENCES = ("/airflow-failover.conf", "/dag-release-quarantine.conf")
-PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts"
+PROPERTIES = "LoadState,DropInPaths,ActiveState,ActiveEnterTimestampMonotonic,NRestarts,MainPID"
 QUERIES = os.path.join(os.path.dirname(__file__), "queries.py")
 DATABASE_TIMEOUT = 10.0  # seconds; three looks fit into a check, also while the database is silent
 JOBS_TIMEOUT = 30.0
@@ -35,14 +47,16 @@ def look(config: Config, deep: bool = True) -> Probe:
         return probe
     if config.ping_command:
         return worker(config, probe, deep)
+    main = int(unit.get("MainPID") or 0)
+    found = processes(main)
     if state in ("active", "missing"):
         page = health_page(config.health_url, config.probe_timeout)
-        if page == "fresh":
-            return probe._replace(heartbeat="fresh", source="health page")
+        # One who started a scheduler by hand has its page, too, and so has what such a scheduler left behind.
+        page = page if state == "missing" or answers_itself(main, port_of(config.health_url), found) else "unknown"
         probe = probe._replace(heartbeat=page, source="health page")
     if state == "missing":
         probe = probe._replace(uptime=process_age(config.process))
-    return asked_further(config, probe)
+    return asked_further(config, probe, heads(found))
 
 
 def probe_of(unit: dict[str, str]) -> Probe:
@@ -77,32 +91,45 @@ def worker(config: Config, probe: Probe, deep: bool) -> Probe:
     return probe._replace(heartbeat=heartbeat, source="celery ping", log_server=log_server)
 
 
-def asked_further(config: Config, probe: Probe) -> Probe:
-    """Return the probe with what the database knows, or airflow jobs check when nobody else can be asked."""
+def asked_further(config: Config, probe: Probe, found: list[Process]) -> Probe:
+    """Return the probe with what processes and the database show, or airflow jobs check when these say nothing."""
     answer = ask_database(config)
-    here = socket.gethostname()
-    if answer.get("database") == "up":
-        age = min((age for host, age in answer["heartbeats"].items() if is_same(host, here)), default=None)
-        probe = probe._replace(database="up", elsewhere=elsewhere(answer, here, config.heartbeat), age=age)
-        if probe.heartbeat == "unknown":
-            fresh = age is not None and age < config.heartbeat
-            return probe._replace(heartbeat="fresh" if fresh else "stale", source="database")
-        return probe
     probe = probe._replace(database=answer.get("database", "unknown"))
+    own, strangers = parted(found, probe.unit)
+    if probe.database == "up":
+        return of_database(config, probe, own, strangers, [Row(*each) for each in answer["jobs"]])
+    probe = probe._replace(others=tuple(map(text_of, strangers)))
     if probe.heartbeat == "unknown" and probe.database == "unknown" and probe.unit in ("active", "missing"):
-        return probe._replace(heartbeat=jobs_check(config, here), source="airflow jobs check")
+        return probe._replace(heartbeat=jobs_check(config, socket.gethostname()), source="airflow jobs check")
     return probe
 
 
-def is_same(one: str, other: str) -> bool:
-    """Say whether two names are those of one host, with or without its domain."""
-    return one.partition(".")[0] == other.partition(".")[0]
+def parted(found: list[Process], unit: str) -> tuple[list[Process], list[Process]]:
+    """Return the unit's own schedulers and all others; where another manager has the service the oldest is its own."""
+    own = found[:1] if unit == "missing" else [process for process in found if process.own]
+    return own, [process for process in found if process not in own]
 
 
-def elsewhere(answer: dict[str, Any], here: str, threshold: float) -> tuple[str, ...]:
-    """Return the other hosts whose scheduler has a fresh heartbeat."""
-    ages = answer["heartbeats"].items()
-    return tuple(sorted(host for host, age in ages if not is_same(host, here) and age < threshold))
+def of_database(config: Config, probe: Probe, own: list[Process], strangers: list[Process], rows: list[Row]) -> Probe:
+    """Return the probe with the heartbeat of its own row, and with who else is seen by process or by a fresh row."""
+    here, now = socket.gethostname(), time.time()
+    alive = now - config.heartbeat
+    pairs = paired(here, [(process.pid, process.since) for process in own + strangers], rows, alive)
+    mine = [pairs[process.pid] for process in own if process.pid in pairs]
+    if not own and probe.unit in ("active", "missing"):  # its process is called something else
+        mine = [row for row in rows if is_same(row.host, here) and row.since > now - (probe.uptime or now)]
+    known = {row.job for row in [*pairs.values(), *mine]}
+    others = [each for each in strangers if not of_another_database(each.since, pairs.get(each.pid), now)]
+    fresh = [row for row in rows if row.running and row.beat > alive and row.job not in known]
+    age = min((now - row.beat for row in mine if row.running), default=None)
+    probe = probe._replace(
+        age=age,
+        others=tuple(map(text_of, others)),
+        suspects=tuple(Suspect(row.job, row.beat, row_text(*row[1:4]), is_same(row.host, here)) for row in fresh),
+    )
+    if probe.heartbeat != "unknown":
+        return probe
+    return probe._replace(heartbeat="stale" if age is None or age >= config.heartbeat else "fresh", source="database")
 
 
 def shown(config: Config) -> dict[str, str]:
@@ -138,6 +165,12 @@ def health_page(url: str, timeout: float) -> str:
     return health_of(first_line(url, timeout))
 
 
+def port_of(url: str) -> int:
+    """Return the port of an URL."""
+    port = url.partition("://")[2].partition("/")[0].partition(":")[2]
+    return int(port) if port.isdigit() else 80
+
+
 def first_line(url: str, timeout: float) -> bytes:
     """Return the beginning of the answer to a request, nothing when there is none.
 
@@ -164,15 +197,14 @@ def health_of(first_line: bytes) -> str:
 
 def progress(config: Config) -> Progress | None:
     """Ask the database whether work goes on; None when it cannot be asked."""
-    answer = ask_database(config)
-    if answer.get("database") != "up":
-        return None
-    return Progress(**answer["progress"], elsewhere=elsewhere(answer, socket.gethostname(), config.heartbeat))
+    answer = ask_database(config, "progress")
+    return Progress(**answer["progress"]) if answer.get("database") == "up" else None
 
 
-def ask_database(config: Config) -> dict[str, Any]:
+def ask_database(config: Config, *parts: str) -> dict[str, Any]:
     """Return the answer of queries.py, empty when it cannot run; it needs Airflow's own Python, for the driver."""
-    code, text = run([f"{config.home}/venv/bin/python", "-I", QUERIES, f"{config.home}/airflow.cfg"], DATABASE_TIMEOUT)
+    command = [f"{config.home}/venv/bin/python", "-I", QUERIES, f"{config.home}/airflow.cfg", *parts]
+    code, text = run(command, DATABASE_TIMEOUT)
     try:
         return dict(json.loads(text)) if code == 0 else {}
     except ValueError:

@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any
 
-from airflow_watchdog import store
+from airflow_watchdog import ends, store
 from airflow_watchdog.config import Config
 
 HOURS = 24
@@ -91,7 +91,17 @@ def status(config: Config, chosen: argparse.Namespace) -> int:
     since = store.utc(time.time() - chosen.hours * 3600)
     entries = [entry for entry in store.history(config.history_file) if entry["at"] >= since]
     if chosen.json:
-        print(json.dumps({"last": record, "pauses": pauses, "history": entries, "watched": config.policy.watched}))
+        print(
+            json.dumps(
+                {
+                    "last": record,
+                    "pauses": pauses,
+                    "history": entries,
+                    "watched": config.policy.watched,
+                    "ends": ends.lines(),
+                }
+            )
+        )
     else:
         print("\n".join(report(config, record, pauses, entries)))
     return 0
@@ -113,5 +123,6 @@ def report(config: Config, record: Any, pauses: list[dict[str, Any]], entries: l
             f"restarts: {len(state['restarts'])} in the last hour of {allowed} allowed, {state['total']} since boot"
         )
     lines.append(store.pause_text(pauses) or "not paused")
+    lines += ends.lines()
     lines += [f"{entry['at']}  {entry['verdict']}: {entry.get('message', '')}" for entry in entries[-20:]]
     return lines

@@ -1,4 +1,4 @@
-"""Ask the metadata database; runs in Airflow's Python: queries.py AIRFLOW_CFG. Prints one JSON object.
+"""Ask the metadata database; runs in Airflow's Python: queries.py AIRFLOW_CFG [progress]. Prints one JSON object.
 
 The password stays out of the process list: it is read from airflow.cfg. Ages are by this host's clock, which wrote the
 rows; so they are right even where it differs from the database's.
@@ -13,9 +13,11 @@ import sys
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-HEARTBEATS = (
-    "SELECT hostname, MAX(latest_heartbeat) FROM job WHERE job_type = 'SchedulerJob' AND state = 'running' "
-    "AND latest_heartbeat > UTC_TIMESTAMP() - INTERVAL 2 DAY GROUP BY hostname"
+# The newest: a scheduler that lives is among them, also beside one that dies at every start.
+JOBS = (
+    "SELECT id, hostname, unixname, start_date, latest_heartbeat, state = 'running' FROM job "
+    "WHERE job_type = 'SchedulerJob' AND latest_heartbeat > UTC_TIMESTAMP() - INTERVAL 2 DAY "
+    "ORDER BY latest_heartbeat DESC LIMIT 200"
 )
 TASKS = (
     "SELECT state, COUNT(*), MIN(updated_at), MIN(queued_dttm) FROM task_instance "
@@ -62,10 +64,22 @@ def age(moment: datetime.datetime | None, now: datetime.datetime) -> float | Non
     return None if moment is None else round((now - moment).total_seconds(), 1)
 
 
-def answers(cursor: Any, now: datetime.datetime, parallelism: int) -> dict[str, Any]:
-    """Return heartbeats by host and what shows progress; a parallelism of 0 is no limit."""
-    cursor.execute(HEARTBEATS)
-    heartbeats = {host: age(moment, now) for host, moment in cursor.fetchall() if moment}
+def epoch(moment: datetime.datetime | None) -> float:
+    """Return a moment of the database in seconds since the epoch."""
+    return moment.replace(tzinfo=datetime.timezone.utc).timestamp() if moment else 0.0
+
+
+def jobs(cursor: Any) -> list[list[Any]]:
+    """Return the schedulers that wrote a row, as schedulers.Row has them."""
+    cursor.execute(JOBS)
+    return [
+        [job, host, account, epoch(since), epoch(beat), bool(running)]
+        for job, host, account, since, beat, running in cursor.fetchall()
+    ]
+
+
+def progress(cursor: Any, now: datetime.datetime, parallelism: int) -> dict[str, Any]:
+    """Return what shows progress; a parallelism of 0 is no limit."""
     cursor.execute(TASKS)
     tasks = {state: (count, updated, queued) for state, count, updated, queued in cursor.fetchall()}
     busy = sum(tasks[state][0] for state in ("queued", "running") if state in tasks)
@@ -75,18 +89,17 @@ def answers(cursor: Any, now: datetime.datetime, parallelism: int) -> dict[str, 
         ((ready,),) = cursor.fetchall()
     cursor.execute(PARSED)
     ((parsed,),) = cursor.fetchall()
-    progress = {
+    return {
         "scheduled": age(tasks["scheduled"][1], now) if "scheduled" in tasks else None,
         "ready": age(ready, now),
         "queued": age(tasks["queued"][2], now) if "queued" in tasks else None,
         "running": tasks["running"][0] if "running" in tasks else 0,
         "parsed": age(parsed, now),
     }
-    return {"database": "up", "heartbeats": heartbeats, "progress": progress}
 
 
-def main(path: str) -> None:
-    """Ask and print."""
+def main(path: str, *parts: str) -> None:
+    """Ask and print: who schedules and, when that is wanted, what shows progress."""
     import MySQLdb
 
     cfg = configparser.RawConfigParser(strict=False)
@@ -94,12 +107,15 @@ def main(path: str) -> None:
     arguments = login(cfg.get("database", "sql_alchemy_conn").replace("%%", "%"))
     try:
         connection = MySQLdb.connect(**arguments)
-        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-        found = answers(connection.cursor(), now, cfg.getint("core", "parallelism", fallback=32))
+        cursor = connection.cursor()
+        found: dict[str, Any] = {"database": "up", "jobs": jobs(cursor)}
+        if "progress" in parts:
+            now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+            found["progress"] = progress(cursor, now, cfg.getint("core", "parallelism", fallback=32))
     except MySQLdb.OperationalError as error:
         found = {"database": "down", "error": error.args[0]}
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

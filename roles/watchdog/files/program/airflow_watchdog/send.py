@@ -46,9 +46,11 @@ def letter(content: dict[str, Any], sender: str, receivers: list[str]) -> EmailM
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(receivers), f"[airflow] {content['subject']}"
     evidence = f"\nWhat it looked like before: {content['evidence']}" if content["evidence"] else ""
+    # A message of the version before has none.
+    restarts = "".join(f"{line}.\n\n" for line in content.get("restarts", ()))
     mail.set_content(
         f"{content['message']}.\n\nHost: {content['host']}\nUnit: {content['unit']}\n"
-        f"Time: {content['at']}{evidence}\n\n"
+        f"Time: {content['at']}{evidence}\n\n{restarts}"
         "More: watchdog status, on that host. To hold the watchdog: watchdog pause --reason WHY --minutes N.\n"
     )
     return mail

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 
-from airflow_watchdog import store
+from airflow_watchdog import ends, store
 from airflow_watchdog.config import Config
 
 JOURNAL = "/run/systemd/journal/socket"
@@ -18,6 +18,7 @@ MESSAGE_IDS = {
     "recovered": "6d1f0a1be9c84a4e9a8a1c27c4f6a103",
     "trouble": "6d1f0a1be9c84a4e9a8a1c27c4f6a104",
     "stalled": "6d1f0a1be9c84a4e9a8a1c27c4f6a105",
+    "second": "6d1f0a1be9c84a4e9a8a1c27c4f6a106",
     "seen": "6d1f0a1be9c84a4e9a8a1c27c4f6a100",
 }
 SUBJECTS = {
@@ -26,6 +27,7 @@ SUBJECTS = {
     "recovered": "is healthy again",
     "trouble": "is in trouble",
     "stalled": "is healthy but no work goes on",
+    "second": "is not the only scheduler",
 }
 PRIORITIES = {"recovered": 5, "seen": 6}  # notice and info; everything else is a warning
 KEEP = 24 * 3600.0  # a message that could not be sent for a day says nothing new
@@ -62,6 +64,7 @@ def post(config: Config, kind: str, message: str, folder: str) -> None:
         "at": store.utc(moment),
         "subject": f"{config.unit.rpartition('.')[0]} on {here} {SUBJECTS[kind]}",
         "message": message,
+        "restarts": ends.lines(),
         "evidence": folder,
         "ways": ways,
         "expires": moment + KEEP,
