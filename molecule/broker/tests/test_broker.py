@@ -7,6 +7,7 @@ import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import testinfra
@@ -173,14 +174,18 @@ def test_password_was_shown_nowhere(rotated: str, server: Host) -> None:
     assert ssh("mn01d", "sudo grep -rlsF -f - /etc /var/lib/rabbitmq /var/log /tmp /root /home", ROTATED).stdout == ""
 
 
+def set_up_redis(**changes: object) -> str:
+    """Run the role for Redis on another port and return its output."""
+    values = {"broker_kind": "redis", "broker_port": 6390, "broker_vhost": "3", "broker_password": ROTATED, **changes}
+    values["broker_allowed_hosts"] = ["mn01d", CLUSTER.ssh("dn01d", "hostname -I").stdout.strip() + "/32"]
+    return CLUSTER.playbook(PLAYBOOK, "--limit", "mn01d", "-e", json.dumps(values)).stdout
+
+
 @pytest.fixture(scope="module")
 def redis(server: Host, rotated: str) -> Iterator[Host]:
     """The same host with Redis as its broker, on another port; ``rotated``, which ends later, puts RabbitMQ back."""
-    values = {"broker_kind": "redis", "broker_port": 6390, "broker_vhost": "3", "broker_password": ROTATED}
-    values["broker_allowed_hosts"] = ["mn01d", CLUSTER.ssh("dn01d", "hostname -I").stdout.strip() + "/32"]
-    arguments = ("--limit", "mn01d", "-e", json.dumps(values))
-    CLUSTER.playbook(PLAYBOOK, *arguments)
-    assert "changed=0" in CLUSTER.playbook(PLAYBOOK, *arguments).stdout
+    set_up_redis()
+    assert "changed=0" in set_up_redis()
     yield server
     server.check_output("systemctl disable --now redis-server")
 
@@ -189,6 +194,15 @@ def test_redis_takes_the_account_only(redis: Host) -> None:
     assert use(ROTATED, vhost="3", port=6390, transport="redis") == "한😀"
     assert use("wrong", vhost="3", port=6390, transport="redis").startswith("refused:")
     assert "NOAUTH" in redis.check_output("redis-cli -p 6390 ping")
+
+
+def test_redis_takes_the_password_before_as_long_as_wanted(redis: Host) -> None:
+    login = partial(use, vhost="3", port=6390, transport="redis")
+    set_up_redis(broker_password=PASSWORD, broker_keep_old_password=True)
+    assert [login(password) for password in (PASSWORD, ROTATED)] == ["한😀", "한😀"]
+    set_up_redis()
+    assert login(ROTATED) == "한😀"
+    assert login(PASSWORD).startswith("refused:")
 
 
 def test_redis_is_for_the_clusters_hosts_only(redis: Host) -> None:
