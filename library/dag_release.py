@@ -5,7 +5,7 @@ DOCUMENTATION = r"""
 module: dag_release
 short_description: Make a DAG tree live on all hosts or on none
 description:
-  - Checks the tree, stages it on every host by rsync (only changed files travel, others are copied on the host),
+  - Checks the tree as far as Airflow would load it, stages it on every host by rsync (only changed files travel, others are copied on the host),
     has every host compute the digest of what it staged and Airflow load it, and then points the dags link of every host
     at the new release, workers first. Or goes back to an older release, or lists them.
   - A failure before that changes nothing anywhere. A failure in it puts every host back; a host that is cut off in that
@@ -31,7 +31,10 @@ options:
     description:
       - What to deliver. C(folder) on the controller, or C(repo), C(version) and C(subfolder) of a git repository,
         C(allow_dirty), C(allow_empty), C(ignore_file) in gitignore syntax, C(airflow_ignore_syntax) (C(regexp) or
-        C(glob)), C(max_file_size) in MiB, C(extra_files) from elsewhere by their path in the release.
+        C(glob)) and C(safe_mode) as Airflow has them, C(max_file_size) in MiB, C(extra_files) from elsewhere by their
+        path in the release.
+      - C(skip_checks), names of checks that are not made (C(names), C(links), C(lfs), C(python), C(json),
+        C(airflowignore)); C(check_ignore), patterns in gitignore syntax of files whose content is not checked.
       - With C(files) or C(remove), lists of paths, the release is the live one with these files replaced or removed.
     type: dict
     default: {}

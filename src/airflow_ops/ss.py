@@ -77,12 +77,10 @@ def locate(names: list[str], here: Path, trees: list[Path], must_exist: bool = T
     :raises SsError: when the folder is part of none, or a file is not there or outside.
     """
     tree, below = _tree_of(here, trees)
-    files = [Path(os.path.normpath(below / name)).as_posix() for name in names]
-    outside = [
-        name for name, path in zip(names, files, strict=True) if path.startswith("..") or Path(name).is_absolute()
-    ]
-    if outside:
+    found = {name: _inside(name, tree, below) for name in names}
+    if outside := [name for name, path in found.items() if path is None]:
         raise SsError(f"{', '.join(outside)} is outside of {tree}; name files below it.")
+    files = [path for path in found.values() if path]
     missing = [path for path in files if not (tree / path).is_file()] if must_exist else []
     if missing:
         raise SsError(f"{', '.join(missing)} is no file of {tree} that {_account()} can read.")
@@ -96,6 +94,15 @@ def _tree_of(here: Path, trees: list[Path]) -> tuple[Path, Path]:
                 return tree, folder.relative_to(root)
     known = " or ".join(map(str, trees))
     raise SsError(f"{here} is not below {known}; go there, or name your sources by DAG_SOURCE.")
+
+
+def _inside(name: str, tree: Path, below: Path) -> str | None:
+    """Return the path in the tree of a file, named from its folder `below` or in full; None when it is outside."""
+    full = Path(os.path.normpath(tree / below / name))
+    for root in (Path(os.path.normpath(tree)), tree.resolve()):
+        if full.is_relative_to(root) and full != root:
+            return full.relative_to(root).as_posix()
+    return None
 
 
 def _account() -> str:

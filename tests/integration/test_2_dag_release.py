@@ -150,13 +150,13 @@ def test_a_running_task_ends_well_and_imports_from_the_new_release(cluster: Clus
 
 def test_a_bad_tree_is_refused_with_every_finding(cluster: Cluster, tree: Path, tmp_path: Path) -> None:
     shutil.copytree(tree, tmp_path / "bad")
-    (tmp_path / "bad/broken.py").write_text("def f(:\n")
-    (tmp_path / "bad/broken.json").write_text("{")
+    (tmp_path / "bad/broken.py").write_text("from airflow import DAG\ndef f(:\n")
+    (tmp_path / "bad/loop").symlink_to(".")
     before = live(cluster)
     run = deploy(cluster, tmp_path / "bad", check=False)
     assert run.returncode != 0
-    assert "broken.py:1 does not compile" in words(run)
-    assert "broken.json does not parse" in words(run)
+    assert "broken.py:2 does not compile" in words(run)
+    assert "loop is a link to a folder in which it lies itself (to .)" in words(run)
     assert live(cluster) == before
 
 
@@ -244,9 +244,9 @@ def test_the_way_back_and_forth(cluster: Cluster, tree: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("from airflow import DAG\nimport none_such\n", ["bad.py on mn02p: line 2: ModuleNotFoundError"]),
+        ("from airflow import DAG\nimport none_such\n", ["bad.py: line 2: ModuleNotFoundError"]),
         (NEW_DAG, ["brand_new", "bad.py", "brand_new.py"]),
-        (CYCLE, ["bad.py on mn02p", "Cycle detected in DAG"]),
+        (CYCLE, ["bad.py: ", "Cycle detected in DAG"]),
     ],
     ids=["missing package", "duplicate dag_id", "cycle"],
 )

@@ -19,6 +19,7 @@ PROGRAM = "airflow-ops"
 SHELLS = ("bash", "zsh", "fish")
 METAVARS: dict[Callable[[str], Any], str] = {
     values.below: "PATH",
+    values.checks: "NAME,...",
     values.conf: "JSON|@FILE",
     values.folder: "FOLDER",
     values.moment: "DATE",

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 COMPONENTS = ("scheduler", "webserver", "triggerer", "worker", "all")
+CHECKS = ("names", "links", "python", "json", "airflowignore")  # of a tree of DAGs
 SEVERITIES = ("warning", "error", "never")
 KEY = re.compile(r"[\w.-]{1,250}")  # what Airflow takes as a dag_id
 LIMIT = re.compile(r"(?![-@])[\w.:,&!*?~\[\]-]+")
@@ -163,6 +164,14 @@ def severity(text: str) -> str:
     if text not in SEVERITIES:
         raise BadValue(f"{text!r} is no severity; choose from {', '.join(SEVERITIES)}.")
     return text
+
+
+def checks(text: str) -> list[str]:
+    """Return the names of checks, between commas."""
+    names = text.split(",")
+    if unknown := [name for name in names if name not in CHECKS]:
+        raise BadValue(f"{unknown[0]!r} is no check; choose from {', '.join(CHECKS)}, with commas between them.")
+    return names
 
 
 def sentence(text: str) -> str:

@@ -107,6 +107,7 @@ VERBS = (
             Option("--allow-missing", "dag_release_allow_missing", "go on without hosts that are down"),
             Option("--allow-dirty", "dag_release_allow_dirty", "deliver a folder with uncommitted changes"),
             Option("--no-parse", "dag_release_parse", "Airflow does not load the tree first", value=False),
+            Option("--skip-check", "dag_release_skip_checks", f"without {', '.join(values.CHECKS)}", values.checks),
             Option("--wait", "dag_release_lock_wait", "seconds to wait for another delivery", values.number(0, 86400)),
         ),
         (

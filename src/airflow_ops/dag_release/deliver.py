@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -40,10 +40,11 @@ def deliver(target: Target, order: Order, check_only: bool, say: Callable[[str],
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a release by their path in it, and their stamps when this run first saw them."""
+    """The files of a release by their path in it, their stamps when this run first saw them, and what is wrong."""
 
     paths: Mapping[str, Path]
     stamps: Mapping[str, str]
+    findings: checks.Findings
 
     def entries(self) -> list[Entry]:
         """Return the entries of the files; what cannot be read, or was written to, is a refusal."""
@@ -88,10 +89,18 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files
     say(f"check {len(files)} files of {source.folder}")
     stamps = tree.stamps(files)
     wrong += checks.named_as_runtime(files, Named(target.runtime))
-    wrong += checks.findings(files, source) + checks.unreadable(target.file_mode, target.folder_mode)
-    if wrong:
-        raise ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.", "refused")
-    return Files(files, stamps)
+    found = checks.findings(files, source)
+    if not source.is_partial:
+        found.wrong |= checks.link_findings(files, tree.links(files), source)
+    found.refused += wrong + checks.unreadable(target.file_mode, target.folder_mode)
+    if found.refused:
+        raise no_release(source, found.all)
+    return Files(files, stamps, found)
+
+
+def no_release(source: Source, wrong: Iterable[str]) -> ReleaseError:
+    """Return the refusal of a tree with all that is wrong."""
+    return ReleaseError(f"{source.folder} is no release: {'; '.join(wrong)}; {NOTHING}.", "refused")
 
 
 def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
@@ -128,6 +137,7 @@ class _Delivery:
     def run(self, check_only: bool) -> Report:
         if not self.source.is_partial:
             self.entries = self.files.entries()
+            self.refuse_worse(self.entries, self.files.findings.wrong)
         if not check_only:
             self.switch.take_lock(f"deliver {sources.name_of(self.source)}")
         packages = [entry.path for entry in self.entries if entry.path.endswith(f"/{PACKAGE}")]
@@ -140,6 +150,7 @@ class _Delivery:
         self.release = judge.pick_id(seen, self.digest, self.now, self.keep.unmanaged)
         todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
         report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
+        report.notes += judge.warned(self.files.findings.warnings)
         if todo:
             self.bring(seen, todo, report, check_only)
         report.notes += [] if check_only else self.switch.level(self.release)
@@ -163,7 +174,10 @@ class _Delivery:
         self.stage(todo)
         carried = self.carry(todo)
         if self.parse.wanted:
-            report.notes += self.judge_parse(self.parse_on(self.parse_hosts(todo)), report)
+            known = judge.Known(
+                carried={name: result["carried"] for name, result in carried.items()}, unchecked=self.source.unchecked
+            )
+            report.notes += self.judge_parse(self.parse_on(self.parse_hosts(todo)), report, known)
         self.seal(carried)
         report.notes += [
             f"{name}: kept aside: {judge.some(result['kept'])}." for name, result in carried.items() if result["kept"]
@@ -182,6 +196,16 @@ class _Delivery:
         self.say(f"prune, {self.keep.releases} releases stay")
         here = [host for host in self.switch.hosts if host.name not in self.switch.missing]
         report.notes += prune(self.fleet, here, self.target.releases, self.keep)
+
+    def refuse_worse(self, entries: Iterable[Entry], wrong: Mapping[str, str]) -> None:
+        """Refuse files in which something is wrong, unless they are live like this already."""
+        if wrong and not self.live_files:
+            with suppress(ReleaseError):  # nobody knows what is live
+                self.read_live()
+        live, own = ({entry.path: entry.content for entry in some} for some in (self.live_files, entries))
+        if new := [text for name, text in wrong.items() if live.get(name) != own[name]]:
+            raise no_release(self.source, new)
+        self.files.findings.warnings += [f"{text}; it is live like this already" for text in wrong.values()]
 
     def read_live(self) -> None:
         """Learn the files and dag_ids that are live from the last host, a master where one is part of the run."""
@@ -212,8 +236,13 @@ class _Delivery:
             raise ReleaseError(f"{judge.some(linked)} lies below a link of {base}; {NOTHING}, name the file itself.")
         merged = live | {entry.path: entry for entry in self.files.entries()}
         paths = sorted(merged.keys() - {*self.source.remove})
-        if clash := checks.collisions(paths) + checks.files_as_folders(paths):
+        known = checks.collisions(live, self.source)
+        clash = [text for text in checks.collisions(paths, self.source) if text not in known]
+        if clash := clash + checks.files_as_folders(paths):
             raise ReleaseError(f"{'; '.join(clash)}; {NOTHING}.")
+        targets = {path: merged[path].content for path in paths if merged[path].kind == "link"}
+        wrong = self.files.findings.wrong | checks.link_findings(paths, targets, self.source)
+        self.refuse_worse(merged.values(), wrong)
         self.origin = {**self.origin, "base": base, "files": self.source.files, "removed": self.source.remove}
         return [merged[path] for path in paths]
 
@@ -306,13 +335,18 @@ class _Delivery:
             "python": self.parse.python,
             "environment": self.parse.environment,
             "limit": self.parse.limit,
+            "compile": "python" not in self.source.skip_checks,
         }
         args = {name: {"request": request, "tree": folder, "offline": offline} for name, folder in trees.items()}
         return self.fleet.ask_each(args, "parse")
 
-    def judge_parse(self, parsed: judge.Seen, report: Report) -> list[str]:
-        """Refuse a tree that Airflow cannot load; note its warnings and how the dag_ids change."""
-        verdict = judge.verdict(parsed, [entry.path for entry in self.entries])
+    def judge_parse(self, parsed: judge.Seen, report: Report, known: judge.Known) -> list[str]:
+        """Refuse a tree that Airflow loads worse than the live one; note its warnings and how the dag_ids change."""
+        verdict = judge.verdict(parsed, known)
+        if verdict.errors and self.live_files:
+            self.say("parse what is live, which may have been broken before")
+            before = self.ask_airflow(dict.fromkeys(parsed, self.target.dags), offline=True)
+            verdict = judge.verdict(parsed, replace(known, before=judge.broken(before.results)))
         if verdict.errors:
             raise ReleaseError(f"Airflow cannot load {self.source.folder}: {'; '.join(verdict.errors)}; {NOTHING}.")
         self.dags = verdict.dags
@@ -320,9 +354,7 @@ class _Delivery:
         report.lines += changes.lines("dag ") if changes else []
         if changes is None:
             report.notes.append("The dag_ids are not compared: nobody knows those of the live release.")
-        return [f"Warning: {text}" for text in verdict.warnings[: judge.SHOWN]] + (
-            [f"{len(verdict.warnings) - judge.SHOWN} more warnings."] if len(verdict.warnings) > judge.SHOWN else []
-        )
+        return judge.warned(verdict.warnings)
 
     def preview(self, report: Report) -> None:
         """Say how the dag_ids would change: the scheduler loads the tree from a temporary folder."""
@@ -338,7 +370,7 @@ class _Delivery:
         except ReleaseError as error:
             report.notes.append(f"The dag_ids are not compared in this preview ({error})")
             return
-        report.notes += self.judge_parse(parsed, report)
+        report.notes += self.judge_parse(parsed, report, judge.Known(unchecked=self.source.unchecked))
 
     def read_back(self) -> list[str]:
         """Tell the scheduler's database of the DAGs at once, and return errors that Airflow has only with it."""

@@ -1,16 +1,27 @@
 """What runs inside the host's Airflow: load a tree as the scheduler would and say what came of it.
 
-Sent as text to the Python of that Airflow; imports nothing of this package.
+Sent as text to the Python of that Airflow; imports nothing of this package. The controller uses
+`reachable`, too.
 """
 
 from __future__ import annotations
 
+import ast
+import faulthandler
 import hashlib
 import json
+import os
+import re
 import sys
 import time
+import traceback
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+STDERR = 2
+Reads = dict[str, set[str]]  # what a file asks of the metadata database, by its path in the tree
 
 
 def relative(text: str, tree: str) -> str:
@@ -18,16 +29,62 @@ def relative(text: str, tree: str) -> str:
     return text.replace(f"{tree}/", "").replace(tree, "")
 
 
-def compile_all(tree: str) -> dict[str, str]:
-    """Return the Python files that do not compile with this Python, with the reason."""
-    found = {}
-    for path in sorted(Path(tree).rglob("*.py")):
-        try:
-            if path.is_file():
-                compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            found[relative(str(path), tree)] = f"line {getattr(error, 'lineno', 1)}: {error}"
+def reachable(starts: Iterable[str], sources: Mapping[str, Callable[[], bytes]]) -> set[str]:
+    """Return files and the modules of their tree that they import, also through each other and within functions.
+
+    :param sources: what reads a Python file of the tree, by its path in it.
+    """
+    found: set[str] = set()
+    todo = [name for name in starts if name in sources]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += [path for path in imported(name, sources[name]()) if path in sources]
     return found
+
+
+def imported(name: str, source: bytes) -> set[str]:
+    """Return where the modules may lie that a file imports: below the tree's root, or beside it where it says so."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    package = name.split("/")[:-1]
+    roots = [[], package] if b"sys.path" in source else [[]]
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {path for root in roots for alias in node.names for path in module_paths(root, alias.name)}
+        elif isinstance(node, ast.ImportFrom):
+            above = [package[: max(len(package) - node.level + 1, 0)]] if node.level else roots
+            dotted = [f"{node.module or ''}.{alias.name}" for alias in node.names]
+            found |= {path for root in above for one in dotted for path in module_paths(root, one)}
+    return found
+
+
+def module_paths(root: list[str], dotted: str) -> list[str]:
+    """Return the files that importing a name may run: those of the packages above it, too."""
+    parts = [*root, *filter(None, dotted.split("."))]
+    paths = ["/".join(parts[: depth + 1]) for depth in range(len(root), len(parts))]
+    return [f"{path}{end}" for path in paths for end in (".py", "/__init__.py")]
+
+
+def python_files(tree: str) -> dict[str, Callable[[], bytes]]:
+    """Return what reads the Python files of a tree, by their path in it."""
+    return {relative(str(path), tree): path.read_bytes for path in sorted(Path(tree).rglob("*.py")) if path.is_file()}
+
+
+def not_compiled(sources: Mapping[str, Callable[[], bytes]], listed: Iterable[str]) -> dict[str, str]:
+    """Return the modules that do not compile with this Python, with the reason, among those that DAG files import."""
+    found = {}
+    for name in sources.keys() - set(listed):
+        try:
+            compile(sources[name](), name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            found[name] = f'File "{name}", line {getattr(error, "lineno", 1)}\n{type(error).__name__}: {error}'
+    used = reachable(listed, sources) if found else set()
+    return {name: text for name, text in found.items() if name in used}
 
 
 def fingerprint(dag: Any, tree: str) -> str:
@@ -41,13 +98,95 @@ def fingerprint(dag: Any, tree: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def load(tree: str) -> Any:
-    """Return Airflow's bag of the DAGs in a tree."""
+def note_reads(tree: str) -> Reads:
+    """Have noted from now on what files of the tree ask of the metadata database, in which nothing is.
+
+    A read counts for every file that has a part in it: the DAG, and the module in which it stands.
+    """
+    from airflow.models import Connection, Variable  # noqa: PLC0415
+    from sqlalchemy import event  # noqa: PLC0415
+    from sqlalchemy.engine import Engine  # noqa: PLC0415
+
+    reads: Reads = {}
+    get_variable, get_connection = Variable.get_variable_from_secrets, Connection.get_connection_from_secrets
+
+    def note(what: str) -> None:
+        frame = sys._getframe(1)
+        while frame := frame.f_back:  # type: ignore[assignment]
+            if frame.f_code.co_filename.startswith(f"{tree}/"):
+                reads.setdefault(relative(frame.f_code.co_filename, tree), set()).add(what)
+
+    def variable(key: str) -> str | None:
+        value: str | None = get_variable(key)
+        if value is None:
+            note(f"Variable {key}")
+        return value
+
+    def connection(conn_id: str) -> Any:
+        try:
+            return get_connection(conn_id)
+        except Exception:
+            note(f"Connection {conn_id}")
+            raise
+
+    def statement(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        table = re.search(r"\b(?:FROM|INTO|UPDATE)\s+\W?(\w+)", text)
+        if table and table[1] not in ("variable", "connection"):
+            note(f"table {table[1]}")
+
+    Variable.get_variable_from_secrets = staticmethod(variable)
+    Connection.get_connection_from_secrets = staticmethod(connection)
+    event.listen(Engine, "before_cursor_execute", statement)
+    return reads
+
+
+def asked(file: str, reads: Reads, sources: Mapping[str, Callable[[], bytes]]) -> list[str]:
+    """Return what a file asked of the database, itself or in a module that it imports and another file had loaded."""
+    archive = file.partition(".zip/")[0] + ".zip/"
+    own = reachable([file], sources) | {file} | {name for name in reads if name.startswith(archive)}
+    return sorted({what for name in own for what in reads.get(name, ())})
+
+
+def listed(tree: str, safe: bool) -> list[str]:
+    """Return the files of a tree that Airflow loads, without archives that it cannot even open and passes over."""
+    from airflow.utils.file import list_py_file_paths  # noqa: PLC0415
+
+    paths = sorted(list_py_file_paths(tree, safe_mode=safe, include_examples=False))
+    return [path for path in paths if path.endswith(".py") or opens(path)]
+
+
+def opens(path: str) -> bool:
+    """Say whether an archive has a list of its files."""
     try:
-        from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
-    except ImportError:
-        from airflow.models.dagbag import DagBag  # noqa: PLC0415
-    return DagBag(tree, include_examples=False)
+        zipfile.ZipFile(path).close()
+    except (zipfile.BadZipFile, OSError):
+        return False
+    return True
+
+
+def load(bag: Any, paths: list[str], request: dict[str, Any]) -> dict[str, str]:
+    """Fill Airflow's bag from files one after the other; return why those failed that Airflow itself says nothing of.
+
+    What ends this process, or does not come to an end, is told by the file in `at`.
+    """
+    from airflow.configuration import conf  # noqa: PLC0415
+
+    errors, at, skipped = {}, Path(request["at"]), request["skip"]
+    safe, limit = conf.getboolean("core", "dag_discovery_safe_mode"), conf.getint("core", "dag_file_processor_timeout")
+    for path in paths:
+        name = relative(path, request["tree"])
+        if name in skipped:
+            continue
+        at.write_text(name, encoding="utf-8", errors="surrogateescape")
+        faulthandler.dump_traceback_later(limit, exit=True, file=STDERR)
+        try:
+            bag.process_file(path, safe_mode=safe)
+        except BaseException as error:  # sys.exit too, by which Airflow loses the file without a word
+            ends = "" if isinstance(error, Exception) else ": it ends Airflow's process while it is loaded"
+            errors[name] = f"{''.join(traceback.format_exception(error)).strip()}{ends}"
+    faulthandler.cancel_dump_traceback_later()
+    at.unlink(missing_ok=True)
+    return errors
 
 
 def known_errors(tree: str) -> list[str]:
@@ -72,10 +211,23 @@ def let_know(bag: Any) -> None:
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    """Load the tree; online, also let the scheduler know the DAGs at once instead of when it lists the folder next."""
+    """Load the tree; online, also let the scheduler know the DAGs at once instead of when it lists the folder next.
+
+    :param request: `tree`; `offline`, the database is an empty one; `compile`, also modules that DAG files import only
+        later must compile; `at`, the file that says which one is being loaded; `skip`, files that ended it before.
+    """
+    from airflow.configuration import conf  # noqa: PLC0415
+    from airflow.models.dagbag import DagBag  # noqa: PLC0415
+
     begin, tree = time.monotonic(), request["tree"]
-    bag = load(tree)
-    errors = {relative(path, tree): relative(text, tree) for path, text in bag.import_errors.items()}
+    bag = DagBag(tree, include_examples=False, collect_dags=False)
+    reads = note_reads(tree) if request["offline"] else {}
+    try:
+        paths = listed(tree, conf.getboolean("core", "dag_discovery_safe_mode"))
+    except RuntimeError as error:  # links that loop
+        return {"dags": {}, "errors": {"the tree": relative(str(error), tree)}, "known": [], "seconds": 0}
+    failed = load(bag, paths, request)
+    errors = {relative(path, tree): relative(text, tree) for path, text in {**bag.import_errors, **failed}.items()}
     dags: dict[str, dict[str, str]] = {}
     for name, dag in bag.dags.items():
         file = relative(dag.fileloc, tree)
@@ -85,8 +237,11 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
             errors[file] = f"{type(error).__name__}: {name} cannot be serialized: {error}"
     answer: dict[str, Any] = {"dags": dags, "errors": errors, "known": []}
     if request["offline"]:
-        answer["errors"] = {**compile_all(tree), **errors}
-        warned = getattr(bag, "captured_warnings", {})
+        sources = python_files(tree)
+        found = not_compiled(sources, [relative(path, tree) for path in paths]) if request["compile"] else {}
+        answer["errors"] = {**found, **errors}
+        answer["reads"] = {file: what for file in errors if (what := asked(file, reads, sources))}
+        warned = bag.captured_warnings
         answer["warnings"] = sorted({relative(text, tree) for texts in warned.values() for text in texts})
     else:
         answer["known"] = known_errors(tree)
@@ -96,7 +251,9 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    faulthandler.enable(file=STDERR)
     order = json.loads(sys.argv[1])
     temporary = Path(f"{order['answer']}.tmp")
     temporary.write_text(json.dumps(main(order)), encoding="utf-8")
     temporary.rename(order["answer"])
+    os._exit(0)  # threads that a DAG has left running would keep the process

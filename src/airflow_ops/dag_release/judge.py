@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from airflow_ops.dag_release.agent.place import releases_before
@@ -20,6 +22,12 @@ def some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return f"{', '.join(listed[:SHOWN])}{more}"
+
+
+def warned(warnings: list[str]) -> list[str]:
+    """Return warnings as the run shows them, not too many."""
+    more = len(warnings) - SHOWN
+    return [f"Warning: {text}" for text in warnings[:SHOWN]] + ([f"{more} more warnings."] if more > 0 else [])
 
 
 def is_live(seen: Mapping[str, Any], release: str, digest: str) -> bool:
@@ -143,40 +151,98 @@ class Verdict:
     unknown: set[str]  # files whose dag_ids could not be told
 
 
-NEEDS_DATABASE = re.compile(
-    r"KeyError: 'Variable |AirflowNotFoundException: The conn_id|\(sqlite3\.OperationalError\) no such table"
+@dataclass(frozen=True)
+class Known:
+    """What is known of a tree beside what Airflow found in it.
+
+    :param before: the files of the live tree that are broken already, by host.
+    :param carried: the files that no source brought, by host.
+    :param unchecked: says of a file that its content is not to be checked.
+    """
+
+    before: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    carried: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    unchecked: Callable[[str], bool] = lambda _file: False
+
+
+# Errors that no value in a database has to do with.
+OWN_FAULT = re.compile(
+    r"(\w+\.)*(ModuleNotFoundError|ImportError|SyntaxError|IndentationError|TabError"
+    r"|AirflowDagDuplicatedIdException|AirflowDagCycleException): "
 )
-NO_MESSAGE = re.compile(r"\[SQL|\[parameters|\(Background on this error")  # what SQLAlchemy adds below its message
+UNUSUAL = re.compile(r"\bunusual_prefix_[0-9a-f]{40}_")  # before the name under which Airflow imports a file
 OUTDATED = re.compile(r"RemovedInAirflow3Warning|DeprecatedImportWarning|DeprecationWarning")
 
 
-def verdict(parsed: Seen, release_files: Iterable[str]) -> Verdict:
-    """Judge what Airflow found on the scheduler (first) and on a worker.
-
-    An error in a file that was only carried over is a warning: it is on the host already. So is one of a DAG that asks
-    the metadata database while it is loaded, for a variable for example: there is none in this check.
-    """
-    ours, errors, warnings, unknown = set(release_files), [], [], set()
+def verdict(parsed: Seen, known: Known) -> Verdict:
+    """Judge what Airflow found on the scheduler (first) and on a worker: a tree is refused for what it makes worse."""
+    errors: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    warnings: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    unknown = set()
     for name, result in parsed.items():
         for file, text in sorted(result["errors"].items()):
-            sentence = f"{file} on {name}: {message(file, text)}"
-            if NEEDS_DATABASE.search(text):
-                warnings.append(f"not checked, {sentence}")
-                unknown.add(file)
-            elif file not in ours:
-                warnings.append(f"carried over, {sentence}")
-            else:
-                errors.append(sentence)
-        warnings += [text for text in result.get("warnings", []) if OUTDATED.search(text) and text not in warnings]
-    return Verdict(errors, warnings, dict(next(iter(parsed.values()))["dags"]), unknown)
+            reads = result.get("reads", {}).get(file, [])
+            why = let_through(file, text, reads, broken=file in known.before.get(name, ()), known=known)
+            carried = " (carried over)" if _lies_in(file, known.carried.get(name, ())) else ""
+            (warnings if why else errors)[f"{file}{carried}", why, message(file, text)].append(name)
+            unknown |= {file} if why else set()
+    outdated = [text for result in parsed.values() for text in result.get("warnings", []) if OUTDATED.search(text)]
+    told = [_sentences(found, parsed) for found in (errors, warnings)]
+    return Verdict(told[0], told[1] + list(dict.fromkeys(outdated)), dict(next(iter(parsed.values()))["dags"]), unknown)
+
+
+def broken(parsed: Seen) -> dict[str, list[str]]:
+    """Return the files by host that do not load, leaving out those of which that is not known."""
+    return {
+        name: [
+            file
+            for file, text in result["errors"].items()
+            if not let_through(file, text, result.get("reads", {}).get(file, []), broken=False, known=Known())
+        ]
+        for name, result in parsed.items()
+    }
+
+
+def let_through(file: str, text: str, reads: list[str], broken: bool, known: Known) -> str:
+    """Return why an error does not stop a delivery, as a part of a sentence; nothing when it does.
+
+    :param reads: what the file asks the database while it is loaded; it is empty in this check.
+    :param broken: the file has an error in the live tree of that host, too.
+    """
+    if broken:
+        return "was broken before"
+    if known.unchecked(file):
+        return "is let through (dag_release_check_ignore)"
+    if reads and not OWN_FAULT.match(headline(text)):
+        return f"reads {some(reads)}, not judged"
+    return ""
+
+
+def _sentences(found: Mapping[tuple[str, str, str], list[str]], hosts: Iterable[str]) -> list[str]:
+    """Return one sentence a finding, with the hosts when not all that were asked have it."""
+    return [
+        " ".join(filter(None, [file, why, "" if {*names} == {*hosts} else f"on {' and '.join(names)}"])) + f": {text}"
+        for (file, why, text), names in found.items()
+    ]
+
+
+def _lies_in(file: str, names: Iterable[str]) -> bool:
+    """Say whether a file, or the archive that it lies in, is one of some."""
+    return not {file, *map(str, Path(file).parents)}.isdisjoint(names)
 
 
 def message(file: str, text: str) -> str:
     """Return line and message of an import error from its traceback."""
-    stripped = [line.strip() for line in text.splitlines()]
-    lines = [line for line in stripped if line and not NO_MESSAGE.match(line)] or ["no message"]
     frames = re.findall(rf'File "{re.escape(file)}", line (\d+)', text)
-    return f"line {frames[-1]}: {lines[-1]}" if frames else lines[-1]
+    return f"line {frames[-1]}: {headline(text)}" if frames else headline(text)
+
+
+def headline(text: str) -> str:
+    """Return the line that names an error: the first one, or the one below the frames of a traceback."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    ends = [number for number, line in enumerate(lines) if line.lstrip().startswith('File "')]
+    below = lines[ends[-1] + 1 :] if ends else lines
+    return UNUSUAL.sub("", next((line.strip() for line in below if not line.startswith(" ")), "no message"))
 
 
 def dag_delta(have: Mapping[str, Mapping[str, str]] | None, verdict: Verdict) -> Delta | None:

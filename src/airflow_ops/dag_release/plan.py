@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from pathspec import GitIgnoreSpec
 
 from airflow_ops.dag_release.fleet import Host, Outcome
 
@@ -76,10 +79,21 @@ class Source:
     allow_empty: bool = False
     ignore_file: str = ".dagreleaseignore"
     airflow_ignore_syntax: str = "regexp"  # how Airflow reads .airflowignore: "regexp" or "glob"
+    safe_mode: bool = True  # Airflow loads only files with the words "dag" and "airflow"
+    skip_checks: frozenset[str] = frozenset()
+    check_ignore: tuple[str, ...] = ()  # patterns in gitignore syntax of files whose content is not checked
     max_file_size: int = 1 << 30
     extra: dict[str, Path] = field(default_factory=dict)  # files from elsewhere by their path in the release
     files: list[str] = field(default_factory=list)  # only these, on top of what is live
     remove: list[str] = field(default_factory=list)  # without these
+
+    def unchecked(self, name: str) -> bool:
+        """Say whether the content of a file is not to be checked."""
+        return self._unchecked.match_file(name)
+
+    @cached_property
+    def _unchecked(self) -> GitIgnoreSpec:
+        return GitIgnoreSpec.from_lines(self.check_ignore)
 
     @property
     def is_partial(self) -> bool:
@@ -94,7 +108,7 @@ class Parse:
     wanted: bool
     python: str
     environment: dict[str, str]
-    limit: float
+    limit: float  # seconds
 
 
 @dataclass(frozen=True)
@@ -130,11 +144,19 @@ class Report:
 def demand(outcome: Outcome, state: str) -> None:
     """Stop unless every host did its part; `state` says what that leaves behind."""
     if outcome.bad:
-        named = [f"{name} could not be reached ({why})" for name, why in sorted(outcome.unreachable.items())]
-        named += [f"{name} failed ({why})" for name, why in sorted(outcome.failed.items())]
+        named = [f"{names} could not be reached ({why})" for why, names in _by_reason(outcome.unreachable)]
+        named += [f"{names} failed ({why})" for why, names in _by_reason(outcome.failed)]
         kind = "" if outcome.failed else "unreachable"
         sentence = f"{'; '.join(named)}; {state}, repeat the command when the cause is mended."
         raise ReleaseError(sentence, kind, outcome.bad)
+
+
+def _by_reason(bad: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the reasons, each once, with the hosts that give it."""
+    hosts: dict[str, list[str]] = {}
+    for name, why in sorted(bad.items()):
+        hosts.setdefault(why, []).append(name)
+    return [(why, ", ".join(names)) for why, names in hosts.items()]
 
 
 def who() -> str:

@@ -101,6 +101,11 @@ def origins(source: Source) -> dict[str, Path]:
     return {path: source.folder / path for path in paths} | source.extra
 
 
+def links(files: Mapping[str, Path]) -> dict[str, str]:
+    """Return the targets of the links among files, by their path in the release."""
+    return {name: os.readlink(path) for name, path in files.items() if path.is_symlink()}  # noqa: PTH115
+
+
 def stamps(files: Mapping[str, Path]) -> dict[str, str]:
     """Return what every write to the files changes, by their path in the release; empty where a file is not there."""
     return {name: stamp_of(path.lstat()) if os.path.lexists(path) else "" for name, path in files.items()}

@@ -35,6 +35,15 @@ def test_files_are_named_relative_to_the_current_folder(
     assert (found.tree, found.files) == (trees[number], files)
 
 
+@pytest.mark.parametrize("number", [0, 1], ids=["in the sources", "in the live folder"])
+def test_files_may_be_named_in_full(trees: list[Path], number: int) -> None:
+    for named in (trees[number], trees[number].resolve()):
+        assert locate([str(named / "top.py"), "..odd.py"], trees[number], trees, must_exist=False).files == [
+            "top.py", "..odd.py",
+        ]  # fmt: skip
+    assert locate(["../top.py"], trees[number] / "PROC_X", trees).files == ["top.py"]
+
+
 def test_a_shell_that_still_stands_in_the_release_before_is_told_so(
     trees: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_modules_that_are_gone_are_a_warning() -> None:
 
 
 def test_long_lists_are_cut() -> None:
+    assert judge.warned(["x"] * 12)[-2:] == ["Warning: x", "2 more warnings."]
     assert judge.some(map(str, range(12))).endswith("8, 9 and 2 more")
 
 
@@ -87,51 +88,112 @@ TRACE = (
 )
 
 
+DUPLICATE = "AirflowDagDuplicatedIdException: Ignoring DAG D from p/a.py - also found in b.py"
+QUERY = "(sqlite3.OperationalError) no such table: dag\n[SQL: SELECT 1]\n(Background on this error at: somewhere)"
+KEY_ERROR = TRACE.replace("ModuleNotFoundError: No x", "KeyError: 'shops'")
+
+
 def parsed(errors: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     return {"errors": errors or {}, "dags": {}, "warnings": [], **more}
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "warning"),
+    ("text", "sentence"),
     [
-        pytest.param(TRACE, "p/a.py on dn: line 7: ModuleNotFoundError: No x", None, id="missing package"),
-        pytest.param(
-            "AirflowDagDuplicatedIdException: Ignoring DAG D from p/a.py - also found in b.py",
-            "p/a.py on dn: AirflowDagDuplicatedIdException: Ignoring DAG D from p/a.py - also found in b.py",
-            None,
-            id="duplicate",
-        ),
-        pytest.param("KeyError: 'Variable v does not exist'", None, "not checked, p/a.py on dn", id="variable"),
-        pytest.param(
-            "airflow.exceptions.AirflowNotFoundException: The conn_id `c` isn't defined",
-            None,
-            "not checked",
-            id="connection",
-        ),
-        pytest.param(
-            "(sqlite3.OperationalError) no such table: dag\n[SQL: SELECT 1]\n(Background on this error at: somewhere)",
-            None,
-            "not checked, p/a.py on dn: (sqlite3.OperationalError) no such table: dag",
-            id="query",
+        pytest.param(TRACE, "p/a.py on dn: line 7: ModuleNotFoundError: No x", id="missing package"),
+        pytest.param(DUPLICATE, f"p/a.py on dn: {DUPLICATE}", id="duplicate"),
+        pytest.param(KEY_ERROR, "p/a.py on dn: line 7: KeyError: 'shops'", id="no variable was read"),
+    ],
+)
+def test_an_error_on_the_worker_alone_counts(text: str, sentence: str) -> None:
+    verdict = judge.verdict({"mn": parsed(), "dn": parsed({"p/a.py": text})}, judge.Known())
+    assert (verdict.errors, verdict.warnings) == ([sentence], [])
+
+
+def test_an_error_on_all_hosts_is_told_once() -> None:
+    verdict = judge.verdict({"mn": parsed({"p/a.py": TRACE}), "dn": parsed({"p/a.py": TRACE})}, judge.Known())
+    assert verdict.errors == ["p/a.py: line 7: ModuleNotFoundError: No x"]
+
+
+@pytest.mark.parametrize(
+    ("reads", "text", "judged"),
+    [
+        (["Variable sales_cfg"], KEY_ERROR, False),
+        (["Variable sales_cfg"], "KeyError: 'Variable sales_cfg does not exist'", False),
+        (["Connection c"], "airflow.exceptions.AirflowNotFoundException: The conn_id `c` isn't defined", False),
+        (["table dag"], QUERY, False),
+        (["Variable sales_cfg"], TRACE, True),
+        (["Variable sales_cfg"], TRACE.replace("ModuleNotFoundError", "SyntaxError"), True),
+        (["Variable sales_cfg"], DUPLICATE, True),
+        ([], KEY_ERROR, True),
+    ],
+)
+def test_an_error_that_an_empty_database_may_cause_is_not_judged(reads: list[str], text: str, judged: bool) -> None:
+    seen = {"mn": parsed({"p/a.py": text}, reads={"p/a.py": reads} if reads else {})}
+    verdict = judge.verdict(seen, judge.Known())
+    assert (len(verdict.errors), len(verdict.warnings)) == ((1, 0) if judged else (0, 1))
+    assert judged or verdict.warnings[0].startswith(f"p/a.py reads {reads[0]}, not judged: ")
+    assert verdict.unknown == (set() if judged else {"p/a.py"})
+    assert judge.broken(seen) == {"mn": ["p/a.py"] if judged else []}  # what is not known may well run
+
+
+def test_what_was_broken_before_on_a_host_does_not_stop_a_delivery() -> None:
+    seen = {"mn": parsed({"p/a.py": TRACE, "b.py": TRACE}), "dn": parsed({"p/a.py": TRACE})}
+    verdict = judge.verdict(seen, judge.Known(before={"mn": ["p/a.py"], "dn": ["p/a.py"]}))
+    assert verdict.errors == ["b.py on mn: ModuleNotFoundError: No x"]
+    assert verdict.warnings == ["p/a.py was broken before: line 7: ModuleNotFoundError: No x"]
+    verdict = judge.verdict(seen, judge.Known(before={"mn": ["p/a.py", "b.py"]}))
+    assert verdict.errors == ["p/a.py on dn: line 7: ModuleNotFoundError: No x"]
+
+
+@pytest.mark.parametrize(
+    ("carried", "before", "sentence"),
+    [
+        ({}, {}, "z/bad.zip/x.py: ModuleNotFoundError: No x"),
+        ({"mn": ["other.py"]}, {}, "z/bad.zip/x.py: ModuleNotFoundError: No x"),
+        ({"mn": ["z/bad.zip"]}, {}, "z/bad.zip/x.py (carried over): ModuleNotFoundError: No x"),
+        (
+            {"mn": ["z/bad.zip"]},
+            {"mn": ["z/bad.zip/x.py"]},
+            "z/bad.zip/x.py (carried over) was broken before: ModuleNotFoundError: No x",
         ),
     ],
 )
-def test_an_error_on_the_worker_alone_counts(text: str, error: str | None, warning: str | None) -> None:
-    verdict = judge.verdict({"mn": parsed(), "dn": parsed({"p/a.py": text})}, ["p/a.py"])
-    assert verdict.errors == ([error] if error else [])
-    assert len(verdict.warnings) == (1 if warning else 0)
-    assert all(str(warning) in found for found in verdict.warnings)
+def test_only_what_was_carried_over_is_told_so(carried: Any, before: Any, sentence: str) -> None:
+    verdict = judge.verdict({"mn": parsed({"z/bad.zip/x.py": TRACE})}, judge.Known(before, carried))
+    assert verdict.errors + verdict.warnings == [sentence]
+    assert bool(verdict.warnings) is bool(before)
 
 
-def test_an_error_in_a_carried_file_does_not_stop_a_delivery() -> None:
-    verdict = judge.verdict({"mn": parsed({"own.py": TRACE})}, ["p/a.py"])
-    assert verdict.errors == []
-    assert verdict.warnings[0].startswith("carried over, own.py on mn")
+def test_files_that_are_not_checked_do_not_stop_a_delivery() -> None:
+    known = judge.Known(unchecked=lambda file: file == "p/a.py")
+    verdict = judge.verdict({"mn": parsed({"p/a.py": TRACE, "b.py": TRACE})}, known)
+    assert verdict.errors == ["b.py: ModuleNotFoundError: No x"]
+    assert verdict.warnings[0].startswith("p/a.py is let through (dag_release_check_ignore): line 7")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TRACE, "line 7: ModuleNotFoundError: No x"),
+        (QUERY, "(sqlite3.OperationalError) no such table: dag"),
+        (f"{TRACE}\nDuring handling of this:\n\n{KEY_ERROR}", "line 7: KeyError: 'shops'"),
+        (
+            TRACE.replace("ModuleNotFoundError: No x", "AirflowTaskTimeout: after 30 s.\nPlease look:\n* at the docs"),
+            "line 7: AirflowTaskTimeout: after 30 s.",
+        ),
+        ('  File "p/a.py", line 1\n    def f(:\n          ^\nSyntaxError: invalid', "line 1: SyntaxError: invalid"),
+        (TRACE.replace("No x", f"unusual_prefix_{'0' * 40}_a.Skipped"), "line 7: ModuleNotFoundError: a.Skipped"),
+        ("", "no message"),
+    ],
+)
+def test_message(text: str, told: str) -> None:
+    assert judge.message("p/a.py", text) == told
 
 
 def test_deprecations_are_warnings_and_named_once() -> None:
     texts = ["a.py:1: airflow.exceptions.RemovedInAirflow3Warning: x", "a.py:2: UserWarning: y"]
-    verdict = judge.verdict({"mn": parsed(warnings=texts), "dn": parsed(warnings=texts)}, [])
+    verdict = judge.verdict({"mn": parsed(warnings=texts), "dn": parsed(warnings=texts)}, judge.Known())
     assert verdict.warnings == texts[:1]
 
 

@@ -96,8 +96,9 @@ class Place(NamedTuple):
         """
         if not self.dags.is_symlink():
             return None
-        target = self.dags.readlink()
-        if target.parent != self.releases or not ID.fullmatch(target.name):
+        target = self.dags.parent / self.dags.readlink()
+        inside = target.parent == self.releases or target.parent.resolve() == self.releases.resolve()
+        if not (inside and ID.fullmatch(target.name)):
             raise AgentError(
                 f"{self.dags} is a link to {target} and not to a release in {self.releases}; "
                 "put the folder itself there and repeat, it becomes a release of its own"

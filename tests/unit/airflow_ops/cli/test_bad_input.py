@@ -101,6 +101,7 @@ CASES: list[tuple[str, list[str], str]] = [
     ("pause for ever", ["watchdog", "pause", "--reason", "x", "--minutes", "99999"], "no whole number from 1 to 10080"),
     ("report into a folder that is not there", ["drift", "--html", "/no/such/x.html"], "does not exist"),
     ("report that is a folder", ["drift", "--report", "/etc"], "is a folder, not a file"),
+    ("check that is none", ["deploy", "--skip-check", "json,syntax"], "'syntax' is no check; choose from names, links"),
     ("severity that is none", ["drift", "--fail-on", "info"], "is no severity; choose from warning, error, never"),
     ("path that climbs", ["fix-ownership", "PROC_A/../../etc"], "is no path on the hosts"),
     ("empty path", ["fix-ownership", ""], "is no path on the hosts"),
