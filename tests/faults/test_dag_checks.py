@@ -47,7 +47,7 @@ ENDS = {
     "crashes": ("import ctypes; ctypes.string_at(0)", "line 4: it ends Airflow's process while it is loaded (Segmentation fault)"),
     "skips": (
         "class Skipped(BaseException): pass\nraise Skipped('not here')",
-        "line 5: Skipped: not here: it ends Airflow's process while it is loaded",
+        "line 5: pr_skips.Skipped: not here: it ends Airflow's process while it is loaded",
     ),
     "lacks": ("import none_such_module", "line 4: ModuleNotFoundError: No module named 'none_such_module'"),
 }  # fmt: skip
