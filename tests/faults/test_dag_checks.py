@@ -40,14 +40,15 @@ ASKS = {
     ),
     "runs": ("from airflow.models import DagRun; DagRun.find(dag_id='x')[0]", "reads table dag_run, not judged"),
 }
+TOLD = "it ends Airflow's process while it is loaded"
 # What ends the process that loads it, and how that is told.
 ENDS = {
-    "exits": ("sys.exit(0)", "line 4: SystemExit: 0: it ends Airflow's process while it is loaded"),
-    "ends": ("os._exit(0)", "it ends Airflow's process while it is loaded (exit code 0)"),
-    "crashes": ("import ctypes; ctypes.string_at(0)", "line 4: it ends Airflow's process while it is loaded (Segmentation fault)"),
+    "exits": ("sys.exit(0)", f"line 4: SystemExit: 0: {TOLD}"),
+    "ends": ("os._exit(0)", f"{TOLD} (exit code 0)"),
+    "crashes": ("import ctypes; ctypes.string_at(0)", f"line 4: {TOLD} (Segmentation fault)"),
     "skips": (
         "class Skipped(BaseException): pass\nraise Skipped('not here')",
-        "line 5: pr_skips.Skipped: not here: it ends Airflow's process while it is loaded",
+        f"line 5: pr_skips.Skipped: not here: {TOLD}",
     ),
     "lacks": ("import none_such_module", "line 4: ModuleNotFoundError: No module named 'none_such_module'"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 COMPONENTS = ("scheduler", "webserver", "triggerer", "worker", "all")
-CHECKS = ("names", "links", "python", "json", "airflowignore")  # of a tree of DAGs
+CHECKS = ("names", "links", "lfs", "python", "json", "airflowignore")  # of a tree of DAGs
 SEVERITIES = ("warning", "error", "never")
 KEY = re.compile(r"[\w.-]{1,250}")  # what Airflow takes as a dag_id
 LIMIT = re.compile(r"(?![-@])[\w.:,&!*?~\[\]-]+")

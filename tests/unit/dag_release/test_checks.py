@@ -87,6 +87,7 @@ def test_who_imports_a_single_file_is_looked_up_in_the_source(tmp_path: Path) ->
 BAD = {
     "a.py": f"{DAG}def f(:",
     "b.json": "{",
+    "d.bin": "version https://git-lfs.github.com/spec/v1\n",
     ".airflowignore": "(",
     "C.sh": "",
     "c.sh": "",
@@ -95,7 +96,7 @@ BAD = {
 
 @pytest.mark.parametrize(
     ("check", "gone"),
-    [("python", "a.py"), ("json", "b.json"), ("airflowignore", ".airflowignore"), ("names", "C.sh")],
+    [("python", "a.py"), ("lfs", "d.bin"), ("json", "b.json"), ("airflowignore", ".airflowignore"), ("names", "C.sh")],
 )
 def test_each_check_has_its_own_switch(tmp_path: Path, check: str, gone: str) -> None:
     def said(skip: frozenset[str]) -> str:
@@ -104,7 +105,7 @@ def test_each_check_has_its_own_switch(tmp_path: Path, check: str, gone: str) ->
 
     write(tmp_path, BAD)
     everything = said(frozenset()).splitlines()
-    assert len(everything) == 4
+    assert len(everything) == 5
     assert said(frozenset([check])).splitlines() == [line for line in everything if not line.startswith(gone)]
 
 

@@ -270,5 +270,5 @@ def test_files_of_git_lfs_are_fetched(lfs: Path) -> None:
 def test_without_git_lfs_its_files_are_refused_by_name(lfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_ops.dag_release.git.shutil.which", lambda _: None)
     with resolved(Source(Path(), repo=str(lfs), subfolder="dags")) as (found, _):
-        (finding,) = findings({path.name: path for path in found.folder.iterdir()}, found)
+        (finding,) = findings({path.name: path for path in found.folder.iterdir()}, found).all
     assert finding.startswith("model.bin is a Git LFS pointer")
