@@ -106,7 +106,7 @@ def airflow_ignore(source: Source) -> Ignored:
     texts = {}
     for path in source.folder.rglob(AIRFLOW_IGNORE):
         with suppress(OSError, UnicodeDecodeError):
-            texts[path.parent.relative_to(source.folder).as_posix().removeprefix(".")] = path.read_text("utf-8")
+            texts[path.relative_to(source.folder).as_posix().rpartition("/")[0]] = path.read_text("utf-8")
     return Ignored(texts, source.airflow_ignore_syntax)
 
 

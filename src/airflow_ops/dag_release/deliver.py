@@ -346,7 +346,7 @@ class _Delivery:
         if verdict.errors and self.live_files:
             self.say("parse what is live, which may have been broken before")
             before = self.ask_airflow(dict.fromkeys(parsed, self.target.dags), offline=True)
-            verdict = judge.verdict(parsed, replace(known, before=judge.broken(before.results)))
+            verdict = judge.verdict(parsed, replace(known, before=judge.broken_files(before.results)))
         if verdict.errors:
             raise ReleaseError(f"Airflow cannot load {self.source.folder}: {'; '.join(verdict.errors)}; {NOTHING}.")
         self.dags = verdict.dags

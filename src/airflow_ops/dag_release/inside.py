@@ -241,8 +241,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         found = not_compiled(sources, [relative(path, tree) for path in paths]) if request["compile"] else {}
         answer["errors"] = {**found, **errors}
         answer["reads"] = {file: what for file in errors if (what := asked(file, reads, sources))}
-        warned = bag.captured_warnings
-        answer["warnings"] = sorted({relative(text, tree) for texts in warned.values() for text in texts})
+        warned = {text for texts in bag.captured_warnings.values() for text in texts}
+        answer["warnings"] = sorted(relative(text, tree) for text in warned if not text.startswith(f"{sys.prefix}/"))
     else:
         answer["known"] = known_errors(tree)
         let_know(bag)

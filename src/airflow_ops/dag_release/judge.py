@@ -191,7 +191,7 @@ def verdict(parsed: Seen, known: Known) -> Verdict:
     return Verdict(told[0], told[1] + list(dict.fromkeys(outdated)), dict(next(iter(parsed.values()))["dags"]), unknown)
 
 
-def broken(parsed: Seen) -> dict[str, list[str]]:
+def broken_files(parsed: Seen) -> dict[str, list[str]]:
     """Return the files by host that do not load, leaving out those of which that is not known."""
     return {
         name: [

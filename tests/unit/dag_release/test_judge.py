@@ -134,7 +134,7 @@ def test_an_error_that_an_empty_database_may_cause_is_not_judged(reads: list[str
     assert (len(verdict.errors), len(verdict.warnings)) == ((1, 0) if judged else (0, 1))
     assert judged or verdict.warnings[0].startswith(f"p/a.py reads {reads[0]}, not judged: ")
     assert verdict.unknown == (set() if judged else {"p/a.py"})
-    assert judge.broken(seen) == {"mn": ["p/a.py"] if judged else []}  # what is not known may well run
+    assert judge.broken_files(seen) == {"mn": ["p/a.py"] if judged else []}  # what is not known may well run
 
 
 def test_what_was_broken_before_on_a_host_does_not_stop_a_delivery() -> None:
