@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: dag_release
 short_description: Make a DAG tree live on all hosts or on none
 description:
-  - Checks the tree as far as Airflow would load it, stages it on every host by rsync (only changed files travel, others are copied on the host),
+  - Checks the tree as far as Airflow would load it, stages it on every host by rsync (only changed files travel, others
+    are copied on the host),
     has every host compute the digest of what it staged and Airflow load it, and then points the dags link of every host
     at the new release, workers first. Or goes back to an older release, or lists them.
   - A failure before that changes nothing anywhere. A failure in it puts every host back; a host that is cut off in that

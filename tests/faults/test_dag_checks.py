@@ -94,7 +94,7 @@ def pack(path: Path, members: dict[str, str]) -> None:
 
 
 def deliver(cluster: Cluster, tree: Path, *more: str, good: bool) -> str:
-    """Deliver and return what the run said, in one line; of a failure only the result, which Ansible tells before, too."""
+    """Deliver and return what the run said, in one line; of a failure only the result, which Ansible tells twice."""
     run = cluster.playbook("deploy_dags.yml", "-l", "datanodes", "-e", f"dag_release_source={tree}", *more, check=False)
     assert (run.returncode == 0) is good, run.stdout + run.stderr
     return " ".join((run.stdout + run.stderr).split("fatal: ")[-1].split())
