@@ -97,7 +97,7 @@ def deliver(cluster: Cluster, tree: Path, *more: str, good: bool) -> str:
     """Deliver and return what the run said, in one line; of a failure only the result, which Ansible tells twice."""
     run = cluster.playbook("deploy_dags.yml", "-l", "datanodes", "-e", f"dag_release_source={tree}", *more, check=False)
     assert (run.returncode == 0) is good, run.stdout + run.stderr
-    return " ".join((run.stdout + run.stderr).split("fatal: ")[-1].split())
+    return " ".join((run.stdout + run.stderr).split("fatal: ")[-1].split()).replace("''", "'")  # as YAML has them
 
 
 def test_what_airflow_does_not_load_or_cannot_judge_goes_live_with_a_warning(
