@@ -98,6 +98,10 @@ def test_a_running_task_outlives_a_change_that_is_killed_and_repeated(cluster: C
         main_process(cluster, WORKER, "airflow-worker"),
         main_process(cluster, cluster.scheduler, "airflow-scheduler"),
     )
+    part = cluster.playbook("site.yml", "--tags", "metadata_db,broker", *TO_NEW, check=False)
+    assert part.returncode
+    assert "which all hosts must learn at once" in " ".join(part.stdout.split())
+    assert accepted(cluster) == {"database": [True, True], "broker": [True, False]}
     with killed_at("PLAY [Run the services"):
         assert accepted(cluster) == {"database": [True, True], "broker": [False, True]}
     # RabbitMQ has one password: who queues tasks has it already, who runs them is connected.
