@@ -42,7 +42,7 @@ def delivered(place: Place, release: str, files: dict[str, str], unmanaged: str 
     report = staged(place, release, files, unmanaged)
     activated, _ = live.activate(place, release)
     live.commit(place, release, activated["replaced"])
-    return {**activated, **report, "kept": report["kept"] + activated["kept"]}
+    return {**activated, **report, "kept": report["kept"] + activated.get("kept", [])}
 
 
 def not_delivered(place: Place, release: str, files: dict[str, str], between: Callable[[], object]) -> None:
@@ -58,7 +58,7 @@ def rolled_back(place: Place, release: str) -> list[str]:
     kept: list[str] = stage.keep_all(place, release)["kept"]
     activated, _ = live.activate(place, release)
     live.commit(place, release, activated["replaced"])
-    return kept + list(activated["kept"])
+    return kept + list(activated.get("kept", []))
 
 
 def pruned(place: Place, keep: int = 1, minutes: int = 0) -> list[str]:

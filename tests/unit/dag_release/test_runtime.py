@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -153,7 +156,7 @@ def replace(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("folder", ["state", "P", "P/new"])
-@pytest.mark.parametrize("what", ["append", "replace", "delete", "create"])
+@pytest.mark.parametrize("what", ["append", "replace", "replace by an old one", "delete", "create"])
 def test_what_happens_in_the_moment_of_the_switch(
     place: Place, monkeypatch: pytest.MonkeyPatch, when: str, folder: str, what: str
 ) -> None:
@@ -166,8 +169,13 @@ def test_what_happens_in_the_moment_of_the_switch(
         with path.open("a") as file:
             file.write("new\n")
 
+    def replace_by_an_old_one() -> None:
+        replace(path, "new\n")
+        os.utime(path, ns=(0, 0))
+
     doing = {
         "append": append,
+        "replace by an old one": replace_by_an_old_one,
         "replace": lambda: replace(path, "new\n"),
         "delete": path.unlink,
         "create": lambda: write(place.dags, {f"{folder}/g": "new\n", f"{folder}/deep/h": "new\n"}),
@@ -180,11 +188,25 @@ def test_what_happens_in_the_moment_of_the_switch(
         == {
             "append": {path: "old\nnew\n"},
             "replace": {path: "new\n"},
+            "replace by an old one": {path: "new\n"},
             "delete": {},
             "create": {path: "old\n", other: "new\n", other.with_name("deep") / "h": "new\n"},
         }[what]
     )
     assert not any(each.is_symlink() for each in place.dags.resolve().rglob("*"))
+
+
+def test_what_was_removed_stays_removed_on_the_way_back(place: Place) -> None:
+    delivered(place, A, {"P/x.py": "1"})
+    write(place.dags, {"state/f": "1", "P/g": "1"})
+    delivered(place, B, {"P/x.py": "2"})
+    (place.dags / "P/g").unlink()
+    shutil.rmtree(place.dags / "state")
+    rolled_back(place, A)
+    assert {entry.path for entry in scan(place.dags)} == {"P/x.py"}
+    write(place.dags, {"state/f": "2"})
+    rolled_back(place, B)
+    assert (place.dags / "state/f").read_text() == "2"
 
 
 def test_a_temporary_file_that_is_renamed_after_the_switch(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,6 +331,7 @@ def test_a_host_that_dies_in_the_switch_loses_nothing(place: Place, monkeypatch:
     write(place.dags, {"state/f": "1", "P/g": "1"})
     staged(place, B, {"P/x.py": "2"})
     with monkeypatch.context() as killed:
+        killed.setattr(live, "whole", lambda *args: nullcontext())  # the dead undo nothing
         at_the_switch(killed, nothing, lambda: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             live.activate(place, B)
@@ -317,6 +340,48 @@ def test_a_host_that_dies_in_the_switch_loses_nothing(place: Place, monkeypatch:
     delivered(place, C, {"P/x.py": "3"})
     assert {name: (place.dags / name).read_text() for name in ("state/f", "P/g")} == {"state/f": "2", "P/g": "2"}
     assert not (place.dags / "state").is_symlink()
+
+
+def test_a_step_that_fails_after_the_switch_puts_the_host_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivered(place, A, {"P/x.py": "1"})
+    write(place.dags, {"state/f": "1", "P/g": "1"})
+    staged(place, B, {"P/x.py": "2"})
+    with monkeypatch.context() as failing:
+        failing.setattr(runtime, "gather_all", lambda place: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            live.activate(place, B)
+    assert place.live_id() == A
+    assert {name: (place.dags / name).read_text() for name in ("state/f", "P/g")} == {"state/f": "1", "P/g": "1"}
+
+
+def test_a_switch_that_never_was_brings_no_deleted_file_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(place: Place, release_id: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    delivered(place, A, {"P/x.py": "1"})
+    write(place.dags, {"P/g": "1"})
+    staged(place, B, {"P/x.py": "2"})
+    with monkeypatch.context() as failing:
+        failing.setattr(live, "link", full)
+        with pytest.raises(OSError, match="No space"):
+            live.activate(place, B)
+    (place.dags / "P/g").unlink()
+    delivered(place, C, {"P/x.py": "3"})
+    assert not (place.dags / "P/g").exists()
+
+
+def test_a_folder_that_this_account_cannot_see_stays_reachable(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(folder: str) -> Any:
+        if str(folder).rstrip("/").endswith("secret"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    scandir = os.scandir
+    delivered(place, A, {"P/x.py": "1"})
+    write(place.dags, {"P/secret/f": "1"})
+    monkeypatch.setattr("airflow_ops.dag_release.agent.tree.os.scandir", closed)
+    delivered(place, B, {"P/x.py": "2"})
+    assert (place.dags / "P/secret/f").read_text() == "1"
 
 
 def test_what_cannot_be_moved_stays_reachable_and_its_release_stays(

@@ -6,7 +6,8 @@ import grp
 import os
 import shutil
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from airflow_ops.dag_release.agent.place import (
     releases_before,
     write_json,
 )
-from airflow_ops.dag_release.agent.runtime import Gathered, Side, cross, empty_out, exchange, gather_all, side, survey
+from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, side, survey
 from airflow_ops.dag_release.agent.tree import digest, read
 
 Undo = Callable[[], None]
@@ -32,23 +33,35 @@ def activate(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
     if not place.release(release_id).is_dir():
         raise AgentError(f"release {release_id} does not lie in {place.releases}")
     before = place.live_id()
-    if before or not place.dags.is_dir():
+    if before is None and place.dags.is_dir():
+        return adopt(place, release_id)
+
+    def undo() -> None:
+        back(place, before, release_id)
+
+    with whole(place, release_id, undo):
         moved = go(place, before, release_id)
-        report: dict[str, Any] = {"atomic": True, "replaced": before, **moved._asdict()}
-        undo: Undo = lambda: back(place, before, release_id)  # noqa: E731
-    else:
-        report, undo = adopt(place, release_id)
-    report["kept"] += gather_all(place)
-    return report, undo
+        return {"atomic": True, "replaced": before, **moved}, undo
 
 
-def go(place: Place, before: str | None, release_id: str) -> Gathered:
+@contextmanager
+def whole(place: Place, release_id: str, undo: Undo) -> Iterator[None]:
+    """Leave the host on what it had when a step fails after the switch."""
+    try:
+        yield
+    except BaseException:
+        if place.live_id() == release_id:
+            undo()
+        raise
+
+
+def go(place: Place, before: str | None, release_id: str) -> dict[str, list[str]]:
     """Make a release live, and the host's own files with it, wherever both manifests tell which those are."""
     source = side(place, before) if before else None
     target = side(place, release_id)
     if source is None or target is None:
         link(place, release_id)
-        return Gathered([], [], [])
+        return {}
     return cross(place, source, target, (source.root, target.root), lambda: link(place, release_id))
 
 
@@ -87,16 +100,18 @@ def adopt(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
         Manifest(fields, files).write(place, place.manifest(old.name))
     folder, name = Side(place.dags, files, old.name), old.name if holds else None
     at_once: list[bool] = []
-    moved = cross(
-        place, folder, target, (old, target.root), lambda: at_once.append(exchange_folder(place, old, release_id))
-    )
+
+    def flip() -> None:
+        at_once.append(exchange_folder(place, old, release_id))
 
     def undo() -> None:
-        whole = folder._replace(root=old)
-        cross(place, target, whole, (target.root, place.dags), lambda: folder_back(place, old))
+        there = folder._replace(root=old)
+        cross(place, target, there, (target.root, place.dags), lambda: folder_back(place, old))
         place.manifest(old.name).unlink(missing_ok=True)
 
-    return {"atomic": at_once[0], "adopted": name, "replaced": name, **moved._asdict()}, undo
+    with whole(place, release_id, undo):
+        moved = cross(place, folder, target, (old, target.root), flip)
+        return {"atomic": at_once[0], "adopted": name, "replaced": name, **moved}, undo
 
 
 def exchange_folder(place: Place, old: Path, release_id: str) -> bool:

@@ -58,7 +58,7 @@ def state(place: Place, brought: Iterable[str] = ()) -> State:
         sorted(known.files.keys() - here),
         sorted(here if adopted else here - known.files.keys()),
         [path for path in known.fields.get("carried", []) if path in here],
-        sorted(found.runtime),
+        sorted([*found.runtime, *found.links]),
         adopted,
     )
 

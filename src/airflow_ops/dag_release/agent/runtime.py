@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_ops.dag_release.agent.place import Place, release_ids
+from airflow_ops.dag_release.agent.place import AgentError, Place, release_ids
 from airflow_ops.dag_release.agent.tree import GONE, LOADED, folders_above, hash_file, kind_of, runtime_files, walk
 
 RENAME_EXCHANGE = 2
@@ -105,7 +105,8 @@ def announce(place: Place, source: Side, target: Side, lies: Path) -> list[str]:
     todo = units(found.runtime, found.empty, [*found.others, *there.others, *source.fixed, *target.fixed])
     links = {path: f"{lies}/{path}" for path in todo}
     # What could not go over in an earlier switch lies in an older release still.
-    links |= {path: to for path, to in found.links.items() if to != f"{place.dags}/{path}"}
+    elsewhere = {f"{place.dags}/", f"{target.root}/"}
+    links |= {path: to for path, to in found.links.items() if to.removesuffix(path) not in elsewhere}
     for path in there.links.keys() - links.keys():
         (target.root / path).unlink()  # of a file that is no more; it would lead to itself
     links = {path: to for path, to in links.items() if fits(target, path)}
@@ -219,11 +220,11 @@ class Carrier:
 
     def _bring(self, path: str, old: Path, new: Path) -> None:
         if not os.path.lexists(new):
-            put_link(self.place, self.target.root, path, str(old))
+            self._link(self.target.root, path, str(old))
         if self._ours(path, new):
             swap(self.place, old, new)
             if self._ours(path, old):
-                self._park(path)
+                self._park(path, old.lstat().st_ino)
             else:  # a task has written a new one in this very moment
                 swap(self.place, old, new)
                 self.bring(path)
@@ -232,23 +233,41 @@ class Carrier:
                 self.bring(f"{path}/{name}")
             with suppress(OSError):
                 old.rmdir()
-                self._park(path)
+                self._link(self.source.root, path, f"{self.place.dags}/{path}")
         elif is_folder(old) or is_folder(new):
             self.report.hidden.append(path)
         else:
             self._newest(path, old, new)
 
     def _newest(self, path: str, old: Path, new: Path) -> None:
-        have, found = new.lstat(), old.lstat()
-        if have.st_ino != found.st_ino and not _same(old, new):
-            if self._is_pinned(path, new) or found.st_mtime_ns > have.st_mtime_ns:
-                swap(self.place, old, new)
+        same, newer = _same(old, new), old.lstat().st_mtime_ns > new.lstat().st_mtime_ns
+        # What both had in the switch is older than what has come in its place in one of them, whatever their times say.
+        if not same and not self._is_pinned(path, old) and (newer or self._is_pinned(path, new)):
+            swap(self.place, old, new)
+        if same or self._is_pinned(path, old):
+            self._park(path, old.lstat().st_ino)
+        else:
             self.report.kept.append(aside(self.place, self.source, path))
-        self._park(path)
+            self._link(self.source.root, path, f"{self.place.dags}/{path}")
 
-    def _park(self, path: str) -> None:
-        """Leave a link to the live file, for processes that stand in the release that was live before."""
-        put_link(self.place, self.source.root, path, f"{self.place.dags}/{path}")
+    def _park(self, path: str, inode: int) -> None:
+        """Leave a link to the live file, for processes that stand in the release that was live before.
+
+        What has come in the place of the file meanwhile is brought in its turn.
+        """
+        old, spare = self.source.root / path, spare_name(self.place)
+        spare.symlink_to(f"{self.place.dags}/{path}")
+        swap(self.place, spare, old)
+        if spare.lstat().st_ino != inode:
+            swap(self.place, spare, old)
+            self.bring(path)
+        spare.unlink(missing_ok=True)
+
+    def _link(self, root: Path, path: str, to: str) -> None:
+        """Make a link where nothing is; what has come there meanwhile stays."""
+        self.place.make_folders(str(root), path.rpartition("/")[0], set())
+        with suppress(FileExistsError):
+            (root / path).symlink_to(to)
 
     def _is_pinned(self, path: str, full: Path) -> bool:
         return path in self.pinned and self.pinned[path] == full.lstat().st_ino
@@ -301,17 +320,26 @@ def gather(
     return carrier.report
 
 
-def cross(place: Place, source: Side, target: Side, lies: tuple[Path, Path], flip: Callable[[], None]) -> Gathered:
-    """Let the runtime files go over from one tree to another, which becomes live by `flip`.
+def cross(
+    place: Place, source: Side, target: Side, lies: tuple[Path, Path], flip: Callable[[], None]
+) -> dict[str, list[str]]:
+    """Let the runtime files go over from one tree to another, which becomes live by `flip`; return what did not.
+
+    Then look again, also for what processes have written that still stand in other releases.
 
     :param lies: where the two trees lie after the switch.
     """
     before = gather(place, target, source)  # of what is live again, what processes have written there meanwhile
     announced = announce(place, source, target, lies[0])
     pinned = pin(place, source, target, announced)
-    flip()
+    try:
+        flip()
+    except OSError:
+        for path in pinned:
+            (target.root / path).unlink()
+        raise
     found = gather(place, source._replace(root=lies[0]), target._replace(root=lies[1]), announced, pinned)
-    return found._replace(kept=[*before.kept, *found.kept])
+    return {**found._asdict(), "kept": [*before.kept, *found.kept, *gather_all(place)]}
 
 
 def side(place: Place, release_id: str) -> Side | None:
@@ -342,10 +370,11 @@ def gather_all(place: Place) -> list[str]:
     """Bring into the live tree what processes have written that still stand in other releases; return what was kept."""
     target, live = live_side(place), place.live_id()
     kept = []
-    for name in release_ids(place):
-        source = left_side(place, name) if target and name != live else None
-        if source and target:
-            kept += gather(place, source, target).kept
+    for name in release_ids(place) if target else []:
+        with suppress(AgentError):  # a manifest that is none; whoever needs it says so
+            source = left_side(place, name)
+            if source and target and name != live:
+                kept += gather(place, source, target).kept
     return kept
 
 

@@ -103,16 +103,15 @@ class Found(NamedTuple):
     """What lies in a tree."""
 
     files: dict[str, os.stat_result]  # all that is no folder
-    empty: list[str]  # folders with nothing in them
+    empty: list[str]  # folders with nothing in them, or such as this account cannot see
 
 
 def walk(root: str | os.PathLike[str]) -> Found:
     """Look at the tree at `root`; what Python writes at run time is left out."""
     found, folders = Found({}, []), [""]
     while folders:
-        below = folders.pop()
-        with suppress(*GONE):
-            names = 0
+        below, names = folders.pop(), 0
+        try:
             with os.scandir(os.path.join(root, below)) as items:  # noqa: PTH118
                 for names, item in enumerate(items, start=1):  # noqa: B007
                     path = below + item.name
@@ -121,8 +120,14 @@ def walk(root: str | os.PathLike[str]) -> Found:
                     elif not item.name.endswith(".pyc"):
                         with suppress(*GONE):
                             found.files[path] = item.stat(follow_symlinks=False)
-            if below and not names:
-                found.empty.append(below[:-1])
+        except GONE:
+            continue
+        except PermissionError:
+            names = 0
+            if not below:
+                raise
+        if below and not names:
+            found.empty.append(below[:-1])
     return found
 
 
