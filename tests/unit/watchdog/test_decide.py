@@ -56,6 +56,9 @@ FIRST = State()
         pytest.param(DEAD._replace(suspects=(NEAR,)), "still fresh", id="a fresh row of this host and no process"),
         pytest.param(HUNG._replace(suspects=(NEAR,)), "hung", id="the row of the one before, while this one hangs"),
         pytest.param(DEAD._replace(unit="activating"), "changing", id="systemd starts it"),
+        pytest.param(
+            DEAD._replace(unit="activating", database="down"), "database down", id="again and again, without one"
+        ),
         pytest.param(DEAD._replace(unit="deactivating"), "changing", id="systemd stops it"),
         pytest.param(DEAD._replace(fenced=True), "not watched", id="masked or fenced"),
         pytest.param(Probe("missing", heartbeat="fresh"), "healthy", id="another manager's service, fresh"),

@@ -87,9 +87,11 @@ def recorded(probe: Probe, decision: Decision) -> dict[str, Any]:
 
 def beside(config: Config, before: dict[str, Any], database: str) -> dict[str, Any]:
     """Tell which of the other services does not come back; systemd starts them, so nothing else is done about it."""
+    if database == "down":  # what keeps them down is told once, of the watched service
+        return {}
     policy = config.policy._replace(watched=True, strikes=1, max_restarts=0)
     records = {}
-    for unit, probe in look.beside(config, database).items():
+    for unit, probe in look.beside(config).items():
         earlier = before.get(unit, {})
         decision = decide(Seen((probe,), pause=paused(config)), store.state_of(earlier), policy, time.monotonic())
         records[unit] = recorded(probe, decision)

@@ -119,7 +119,6 @@ def decide(seen: Seen, state: State, policy: Policy, now: float) -> Decision:
     state = _counted(state, probe, now)
     if _dies_again_and_again(state, policy, now) and verdict in ("healthy", "changing", "starting") and not seen.pause:
         message = f"it died again and again within {now - state.died[0]:.0f} s, and systemd starts it each time"
-        message += "; the metadata database does not answer" if probe.database == "down" else ""
         state = state._replace(since=state.died[0] if state.since is None else state.since)
         return _told(Decision("none", "dies", message, state), policy, now, "trouble")
     if verdict == "healthy" or verdict in QUIET:
@@ -183,7 +182,7 @@ def judge(probe: Probe, policy: Policy) -> tuple[str, str]:
         return "not watched", "this host is the standby"
     if probe.fenced:
         return "not watched", "the unit is masked or fenced"
-    if probe.unit in CHANGING:
+    if probe.unit in CHANGING and probe.database != "down":  # which systemd would try for ever
         return "changing", f"the unit is {probe.unit}, systemd is at work"
     if probe.unit in RUNNING and probe.heartbeat == "fresh":
         if not probe.log_server:

@@ -68,11 +68,11 @@ def probe_of(unit: dict[str, str]) -> Probe:
     )
 
 
-def beside(config: Config, database: str) -> dict[str, Probe]:
+def beside(config: Config) -> dict[str, Probe]:
     """Return a look at each of the other services: whether it runs is all that is asked, a stopped one is left out."""
     found = {unit: probe_of(shown(config._replace(unit=unit))) for unit in config.beside}
     return {
-        unit: probe._replace(heartbeat="fresh", database=database)
+        unit: probe._replace(heartbeat="fresh")
         for unit, probe in found.items()
         if probe.unit not in ("inactive", "missing")
     }
