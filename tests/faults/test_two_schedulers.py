@@ -17,6 +17,7 @@ HOME = "/usr/hmg/2.2.1.0-552/airflow"
 OTHER_HOME = "/tmp/airflow-by-hand"
 BY_HAND = "by-hand"  # a unit of systemd that keeps together what a test starts, so that all of it ends with the test
 FAR = "dn03p"
+ENDS = "/var/lib/airflow-ends/scheduler.jsonl"
 ONLY = ("-e", "{airflow_services_names: [scheduler]}")
 TOLD = "journalctl -t airflow-watchdog MESSAGE_ID=6d1f0a1be9c84a4e9a8a1c27c4f6a106 -o cat"
 # How somebody may start one: account, and what he types.
@@ -70,7 +71,7 @@ def watchdog(cluster: Cluster) -> Iterator[Watchdog]:
     """Return the watchdog of a healthy scheduler, with cron stopped and short limits."""
     watchdog = Watchdog(cluster)
     watchdog.sh("sudo systemctl stop cron")
-    watchdog.sh("sudo rm -f /var/lib/airflow-ends/scheduler.jsonl")
+    watchdog.sh(f"sudo rm -f {ENDS}")
     watchdog.clear()
     with watchdog.limits(**SHORT, probe_spacing=1, progress_interval=0, report_after=0):
         yield watchdog
@@ -92,7 +93,8 @@ def test_the_watchdog_starts_none_beside_one_by_hand(watchdog: Watchdog, way: st
     watchdog.sh(f"sudo systemctl stop {UNIT}")
     with by_hand(watchdog.cluster, "mn02p", way) as pid:
         verdict, last = watchdog.check(), watchdog.last()["message"]
-        assert (verdict, watchdog.state(), watchdog.restarts()) == ("runs elsewhere", "inactive", 0)
+        assert (verdict, watchdog.restarts()) == ("runs elsewhere", 0)
+        assert watchdog.state() in ("inactive", "failed")  # one that is stopped while it starts may fail
         assert f"process {pid} of {WAYS[way][0]} since 20" in last
 
 
@@ -106,14 +108,17 @@ def test_every_playbook_names_it_and_its_death_is_waited_for(watchdog: Watchdog)
             assert f"Another scheduler runs, {who}" in said(cluster, playbook, *args)
         assert f"another scheduler runs, {who}" in said(cluster, "playbooks/status.yml")
         assert "!! another scheduler" in said(cluster, "playbooks/drift.yml", "-l", "mn02p")
-        assert watchdog.state() == "inactive"
+        assert watchdog.state() in ("inactive", "failed")
         # Its page lives on, and is none of the unit's; its row is fresh for a while.
         watchdog.sh(f"sudo kill -9 {pid}")
         assert watchdog.sh("ss -Hltn 'sport = :8974'")
         assert (watchdog.check(), watchdog.state(), watchdog.restarts()) == ("dead", "active", 1)
         wait(lambda: watchdog.check() == "healthy", 90, "the unit is not healthy")
         assert watchdog.last()["message"] == "the heartbeat is fresh (database)"
-        cluster.playbook("playbooks/restart.yml", "-l", "mn02p", *ONLY)
+    # Without what was left behind the unit has a page again.
+    cluster.playbook("playbooks/restart.yml", "-l", "mn02p", *ONLY)
+    wait(lambda: watchdog.check() == "healthy", 60, "the unit is not healthy")
+    assert watchdog.last()["message"] == "the heartbeat is fresh (health page)"
 
 
 def test_two_that_run_are_told_once_and_neither_is_stopped(watchdog: Watchdog) -> None:
@@ -122,7 +127,8 @@ def test_two_that_run_are_told_once_and_neither_is_stopped(watchdog: Watchdog) -
     now = watchdog.sh("date +@%s")
     with by_hand(cluster, FAR, "nohup") as pid:
         wait(lambda: bool(writes(cluster, FAR)), 90, "it writes no heartbeat")
-        assert [watchdog.check(), watchdog.check()] == ["two schedulers"] * 2
+        wait(lambda: watchdog.check() == "two schedulers", 30, "the watchdog does not see it")
+        assert watchdog.check() == "two schedulers"
         assert len(watchdog.sh(f"sudo {TOLD} --since {now}").splitlines()) == 1
         evidence = watchdog.history()[-1]["evidence"]
         assert f"that of {FAR} writes heartbeats (account airflow, since 20" in watchdog.sh(
@@ -140,18 +146,18 @@ def test_the_row_of_a_killed_one_blocks_no_restart_of_its_own(watchdog: Watchdog
     watchdog.sh(f"sudo kill -9 {before}")
     watchdog.cluster.playbook("playbooks/restart.yml", "-l", "mn02p", *ONLY)
     watchdog.wait_until_healthy(other_than=before)
-    assert watchdog.check() == "healthy"
-    assert "by signal KILL" in watchdog.sh("watchdog status")
+    wait(lambda: watchdog.check() == "healthy", 60, "the unit is not healthy")
+    assert "signal KILL" in watchdog.sh(f"cat {ENDS}")
+    assert "The scheduler of this host died " in watchdog.sh("watchdog status")
 
 
 def test_a_restart_hides_no_crash(watchdog: Watchdog) -> None:
     cluster, marker = watchdog.cluster, "secret-marker"
     assert watchdog.check() == "healthy"
     broken = rf"[Service]\nEnvironment=AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=mysql//airflow:{marker}@mn01p/airflow\n"
-    ends = "/var/lib/airflow-ends/scheduler.jsonl"
     with watchdog.unit_with(broken):
         watchdog.sh(f"sudo systemctl restart {UNIT}")
-        wait(lambda: bool(watchdog.sh(f"cat {ends} || true")), 90, "nobody wrote down that it died")
+        wait(lambda: bool(watchdog.sh(f"cat {ENDS} || true")), 90, "nobody wrote down that it died")
         watchdog.check()
     watchdog.sh(f"sudo systemctl restart {UNIT}")
     watchdog.wait_until_healthy()
@@ -162,5 +168,5 @@ def test_a_restart_hides_no_crash(watchdog: Watchdog) -> None:
     for text in (table, drift, status):
         assert error in text
         assert marker not in text
-    assert marker not in watchdog.sh(f"sudo cat {ends}")
+    assert marker not in watchdog.sh(f"sudo cat {ENDS}")
     assert "! died" in drift

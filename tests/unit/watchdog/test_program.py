@@ -135,17 +135,17 @@ def test_state_survives_a_round_trip_and_a_boot_begins_anew() -> None:
 def test_what_nobody_accounts_for_is_remembered_until_the_next_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beats = iter([100.0, 105.0])
+    beats = iter([100.0, 105.0, 105.0])
 
     def looked(_config: Config, deep: bool) -> Probe:
         return Probe("active", heartbeat="fresh", suspects=(Suspect(7, next(beats), "that of dn01p", here=False),))
 
     monkeypatch.setattr(look, "look", looked)
     verdicts = []
-    for _ in range(2):
+    for _ in range(3):
         check.check(config(tmp_path, policy=Policy(strikes=1)))
         verdicts.append(store.read(f"{tmp_path}/state.json")["verdict"])
-    assert verdicts == ["healthy", "two schedulers"]
+    assert verdicts == ["healthy", "two schedulers", "two schedulers"]
 
 
 def test_the_state_of_another_version_is_taken_over() -> None:

@@ -119,6 +119,14 @@ def test_a_scheduler_of_any_name_is_given_away_by_its_child() -> None:
     assert child not in found
 
 
+@pytest.mark.parametrize(
+    ("command", "reaper"),
+    [(b"/lib/systemd/systemd\0--user\0", True), (b"systemd\0--user\0", True), (b"python3\0systemd\0", False)],
+)
+def test_who_takes_over_the_children_of_a_dead_one_is_none(command: bytes, reaper: bool) -> None:
+    assert bool(schedulers.REAPER.match(command)) is reaper
+
+
 def row(job: int, since: float, beat: float = NOW, host: str = HERE, running: bool = True) -> Row:
     return Row(job, host, "airflow", since, beat, running)
 

@@ -75,13 +75,15 @@ def watch(config: Config) -> int:
 
 def recorded(probe: Probe, decision: Decision) -> dict[str, Any]:
     """Return what is kept of a look and what was decided."""
+    first = dict(decision.state.beats)  # of each the first heartbeat: what was proven once stays so until it ends
+    beats = tuple((each.job, first.get(each.job, each.beat)) for each in probe.suspects)
     return {
         "at": time.time(),
         "unit": probe.unit,
         "heartbeat": probe.heartbeat,
         "verdict": decision.verdict,
         "message": decision.message,
-        "state": decision.state._replace(beats=tuple((each.job, each.beat) for each in probe.suspects))._asdict(),
+        "state": decision.state._replace(beats=beats)._asdict(),
     }
 
 

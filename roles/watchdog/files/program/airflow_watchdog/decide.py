@@ -95,7 +95,7 @@ class State(NamedTuple):
     strikes: int = 0  # of checks that had no time for as many as a restart takes
     deaths: int | None = None  # those that the last check knew of
     died: tuple[float, ...] = ()  # when checks of the last hour saw that there were more
-    beats: tuple[tuple[int, float], ...] = ()  # heartbeats that the last check could not account for, by job
+    beats: tuple[tuple[int, float], ...] = ()  # the first heartbeat of each job that nobody accounts for
     stalled: str = ""  # why no work goes on although the scheduler is healthy
 
 

@@ -17,6 +17,7 @@ from .redact import line
 
 MAIN_PROCESS = ["systemctl", "show", "--property=MainPID", "--value", "airflow-scheduler.service"]
 INTERPRETER = re.compile(r"(python|pypy)[\d.]*$")
+REAPER = re.compile(rb"(/[^\0]*/)?systemd\0")
 # The titles that Airflow gives to the children of a scheduler. The first one is that of a direct child, which ends with
 # its scheduler; the others are children of that child, and of a dag-processor that stands alone.
 MANAGER = "airflow scheduler -- DagFileProcessorManager"
@@ -96,10 +97,10 @@ def processes(main: int) -> list[Process]:
         arguments = split(command)
         if is_scheduler(arguments):
             pids.add(int(name))
-        elif arguments[0].startswith(MANAGER):  # whatever its parent is called
-            pids.add(parent_of(int(name)))
+        elif arguments[0].startswith(MANAGER):
+            pids.add(parent_of(int(name)))  # whatever it is called; not who takes over the children of a dead one
     group = group_of(main)
-    known = (process_of(pid, group) for pid in pids - {0, 1, os.getpid()})
+    known = (process_of(pid, group) for pid in pids - {0, 1, os.getpid()} if not REAPER.match(command_of(pid)))
     return [process for process in known if process]
 
 
