@@ -8,8 +8,9 @@ module: airflow_drift
 short_description: Look at all of a host in which it may differ from the others
 description:
   - Tells the effective configuration as Airflow has it, fingerprints of secrets, packages, versions, the offset of the
-    clock from the metadata database, the DAG release and what was edited in it, the unit files, files that Airflow
-    could take by mistake, wrong owners, how often services died within the last day, and the schedulers that run.
+    clock from the metadata database, the DAG release and what was edited in it, the plugins, the unit files, files
+    that Airflow could take by mistake, wrong owners, how often services died within the last day, and the schedulers
+    that run.
   - Changes nothing.
 options:
   key:

@@ -6,10 +6,13 @@ import hashlib
 import hmac
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 # Options that Airflow does not know (of a custom section, for example) are secret when they are called like one.
 SECRET_NAME = re.compile(r"passw|secret|token|credential|_key$|conn$", re.I)
+
+LOADED = (".py", ".so", ".zip", ".egg", ".whl")
 
 SECRET_VALUE = re.compile(r"://.*:.*@", re.S)  # a URL with a password
 
@@ -29,6 +32,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         "config": plain,
         "keys": {name: fingerprint(request["key"], value) for name, value in secret.items()},
         "packages": packages(),
+        "plugins": plugins(conf.get("core", "plugins_folder")),
         "clock": clock(),
     }
 
@@ -55,6 +59,13 @@ def packages() -> dict[str, str]:
 
     found = {each.metadata["Name"]: each.version for each in distributions()}
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found.items() if name}
+
+
+def plugins(folder: str) -> dict[str, str]:
+    """Return the hashes of the files in a folder that Airflow or Python would load, whoever brought them."""
+    paths = [path for path in Path(folder).rglob("*") if path.suffix in LOADED and path.is_file()]
+    named = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {name.encode("utf-8", "backslashreplace").decode(): content for name, content in named.items()}
 
 
 def clock() -> float | None:

@@ -24,6 +24,7 @@ CHECKS = {
     "packages": "Packages",
     "units": "Units",
     "dags": "DAGs",
+    "plugins": "Plugins",
     "clock": "Clock",
     "stray": "Stray files",
     "owners": "Owners",
@@ -72,6 +73,7 @@ class Judge:
             "packages": found("warning", differing(seen["packages"], self.model["packages"], self.reference)),
             "units": self._units(host, seen),
             "dags": self._dags(seen["dags"], self.model["dags"]),
+            "plugins": found("warning", self._plugins(seen["plugins"], self.model["plugins"])),
             "clock": self._clock(seen["clock"]),
             "stray": found("warning", [f"{path} would be taken without AIRFLOW_HOME" for path in seen["stray"]]),
             "owners": found("warning", seen["owners"]["lines"], seen["owners"]["number"]),
@@ -115,6 +117,16 @@ class Judge:
         if others:
             return Cell("error", "another scheduler", [*others, *restarts])
         return Cell("warning", "died", list(restarts)) if restarts else Cell()
+
+    def _plugins(self, have: Mapping[str, str], want: Mapping[str, str]) -> Iterator[str]:
+        """Yield a line for each file of the plugins that is not as on the reference, whoever brought it."""
+        for name in sorted({*have, *want}):
+            if name not in want:
+                yield f"{name} is not on {self.reference}"
+            elif name not in have:
+                yield f"{name} is missing, {self.reference} has it"
+            elif have[name] != want[name]:
+                yield f"{name} differs from that on {self.reference}"
 
     def _clock(self, offset: float | None) -> Cell:
         if offset is None:

@@ -21,6 +21,7 @@ def host(**changes: object) -> dict[str, Any]:
         "environment": {"AIRFLOW_HOME": "aa"},
         "units": {"airflow-worker.service": UNIT},
         "dags": {"release": "r1", "digest": "d1", "differing": [], "number": 0},
+        "plugins": {"menu.py": "file 1", "old.py": "file 1"},
         "clock": 0.01,
         "stray": [],
         "owners": {"number": 0, "lines": []},
@@ -69,6 +70,13 @@ def dags(release: str, *differing: str, digest: str = "d1") -> dict[str, object]
             "warning",
             ["JAVA_HOME differs from that on mn02p"],
             id="environment",
+        ),
+        pytest.param(
+            {"plugins": {"menu.py": "file 2", "own.py": "file 1"}},
+            "plugins",
+            "warning",
+            ["menu.py differs from that on mn02p", "old.py is missing, mn02p has it", "own.py is not on mn02p"],
+            id="plugins",
         ),
         pytest.param(
             {"units": {"airflow-worker.service": f"{UNIT}# x\n"}},
@@ -177,7 +185,7 @@ def test_nobody_answers() -> None:
 def test_the_matrix_is_aligned_and_the_details_follow() -> None:
     lines = report(host(clock=5.0))["text"].splitlines()
     assert lines[0].split()[:2] == ["HOST", "VERSIONS"]
-    assert lines[1].split() == ["mn02p", *["ok"] * 10]
+    assert lines[1].split() == ["mn02p", *["ok"] * 11]
     assert lines[2].index("! +5 s") == lines[0].index("CLOCK")
     assert lines[3:] == ["dn01p, clock:", "  +5.0 s from the clock of the metadata database"]
 

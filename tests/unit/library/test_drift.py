@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.airflow_inside.drift_look import fingerprint, parted
+from ansible.module_utils.airflow_inside.drift_look import fingerprint, parted, plugins
 from ansible.module_utils.dag_tree import digest, scan
 
 from library.airflow_drift import cut, dag_files, unit_files
@@ -96,6 +96,17 @@ def test_names_that_are_not_utf8_can_be_shown(dags: Path) -> None:
 def test_a_plain_folder_has_no_release(tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     assert dag_files(tmp_path / "dags")["release"] == ""
+
+
+def test_plugins_of_a_host_and_of_a_release_are_told_alike(tmp_path: Path) -> None:
+    (tmp_path / "plugins/sub/__pycache__").mkdir(parents=True)
+    (tmp_path / "plugins/sub/x.py").write_text("1")
+    (tmp_path / "plugins/sub/__pycache__/x.pyc").write_text("")
+    (tmp_path / "plugins/cache.db").write_text("what a plugin has written")
+    (tmp_path / "link").symlink_to("plugins")
+    assert plugins(str(tmp_path / "none")) == {}
+    assert plugins(str(tmp_path / "link")) == plugins(str(tmp_path / "plugins"))
+    assert list(plugins(str(tmp_path / "plugins"))) == ["sub/x.py"]
 
 
 def test_units_of_two_hosts_compare(tmp_path: Path) -> None:
