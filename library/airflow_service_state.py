@@ -67,6 +67,7 @@ services:
     fenced: {description: Whether a failover keeps it stopped on this host., type: bool}
     standby: {description: Whether it is meant to be stopped on this host., type: bool}
     quarantined: {description: Whether it is kept stopped because its host missed a DAG release., type: bool}
+    old_plugins: {description: Whether it loaded plugins before they last changed with a DAG release., type: bool}
     reasons: {description: "Why it is stale: the files that are newer than the process.", type: list, elements: str}
     restarts:
       description: >-
@@ -103,6 +104,7 @@ import datetime
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.airflow_watchdog.ends import last_day, summary
 from ansible.module_utils.airflow_watchdog.schedulers import seen
@@ -166,10 +168,16 @@ def version_of(venv_target: str) -> str:
     return Path(venv_target).name.rpartition("-")[0]
 
 
-def files_read_by(service: str, home: Path, environment_file: Path, drop_ins: str) -> list[Path]:
+def files_read_by(service: str, params: Mapping[str, Any], drop_ins: str) -> list[Path]:
     """Return the files whose change concerns a service. The link venv counts itself, not what it leads to."""
-    unit = UNIT_FOLDER / f"airflow-{service}.service"
-    return [unit, *map(Path, drop_ins.split()), environment_file, home / "venv", home / "config_digests" / service]
+    home, unit = Path(params["home"]), UNIT_FOLDER / f"airflow-{service}.service"
+    own = [home / "venv", home / "config_digests" / service, plugins_note(params)]
+    return [unit, *map(Path, drop_ins.split()), Path(params["environment_file"]), *own]
+
+
+def plugins_note(params: Mapping[str, Any]) -> Path:
+    """Return the file that a DAG release writes when it changes the plugins."""
+    return Path(params["dags_folder"]).parent / "dag_releases" / "plugins.digest"
 
 
 def changed_at(path: Path) -> float | None:
@@ -185,10 +193,10 @@ def link_target(path: Path) -> str:
     return str(path.readlink()) if path.is_symlink() else ""
 
 
-def describe(service: str, properties: Mapping[str, str], home: Path, environment_file: Path) -> dict[str, object]:
+def describe(service: str, properties: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, object]:
     """Return what is known about one service."""
     started = started_at(properties)
-    files = files_read_by(service, home, environment_file, properties["DropInPaths"])
+    files = files_read_by(service, params, properties["DropInPaths"])
     changed = {str(path): changed_at(path) for path in files}
     reasons = stale_reasons(started, changed, properties["NeedDaemonReload"] == "yes")
     resumed = service == "worker" and is_drained(started, changed_at(RESUMED))
@@ -202,6 +210,7 @@ def describe(service: str, properties: Mapping[str, str], home: Path, environmen
         "since": as_utc(started),
         "stale": bool(reasons),
         "reasons": reasons,
+        "old_plugins": f"{plugins_note(params)} is newer" in reasons,
         "drained": service == "worker" and is_drained(started, changed_at(DRAINED)),
         "resumed": resumed,
         "fenced": FENCE in properties["DropInPaths"],
@@ -220,7 +229,6 @@ def main() -> None:
         "standby": {"type": "list", "elements": "str", "default": []},
     }
     module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
-    home, environment_file = Path(module.params["home"]), Path(module.params["environment_file"])
     units = {service: f"airflow-{service}.service" for service in module.params["services"]}
     # --timestamp: a process that starts within the second in which a file was written is not older than the file.
     command = ["systemctl", "show", "--timestamp=us+utc", f"--property={','.join(PROPERTIES)}"]
@@ -228,7 +236,7 @@ def main() -> None:
     shown = parse_show(module.run_command(command, check_rc=True, environ_update={"LC_ALL": "C"})[1])
     services = {
         service: {
-            **describe(service, shown[unit], home, environment_file),
+            **describe(service, shown[unit], module.params),
             "standby": service in module.params["standby"],
         }
         for service, unit in units.items()
@@ -237,7 +245,7 @@ def main() -> None:
         changed=False,
         services=services,
         stale=[service for service, described in services.items() if described["stale"]],
-        version=version_of(link_target(home / "venv")),
+        version=version_of(link_target(Path(module.params["home"], "venv"))),
         release=Path(link_target(Path(module.params["dags_folder"]))).name,
         **seen(int(shown[SCHEDULER]["MainPID"])),  # also on hosts that are to run none
     )

@@ -24,6 +24,7 @@ options:
         C(folder_mode) in octal.
       - C(workers), inventory names of the hosts that become live first; C(masters), of those that become live last;
         C(scheduler), of the one that holds the lock C(lock_file); C(left_out), of hosts that the limit leaves out.
+      - C(queues), those that each worker listens to; C(plugins_folder), from which Airflow reads its plugins there.
       - C(lock_wait), seconds to wait for another run; C(allow_missing), whether hosts may be unreachable.
       - C(runtime), patterns in gitignore syntax that name files of the hosts, which belong to no release.
     type: dict
@@ -33,7 +34,8 @@ options:
       - What to deliver. C(folder) on the controller, or C(repo), C(version) and C(subfolder) of a git repository,
         C(allow_dirty), C(allow_empty), C(ignore_file) in gitignore syntax, C(airflow_ignore_syntax) (C(regexp) or
         C(glob)) and C(safe_mode) as Airflow has them, C(max_file_size) in MiB, C(extra_files) from elsewhere by their
-        path in the release.
+        path in the release, C(neighbours), names of folders beside the tree that come with it, and C(plugins), that of
+        the plugins.
       - C(skip_checks), names of checks that are not made (C(names), C(links), C(lfs), C(python), C(json),
         C(airflowignore)); C(check_ignore), patterns in gitignore syntax of files whose content is not checked.
       - With C(files) or C(remove), lists of paths, the release is the live one with these files replaced or removed.
@@ -71,6 +73,8 @@ EXAMPLES = r"""
       masters: [mn02p]
       scheduler: mn02p
       left_out: []
+      queues: {dn01p: [default, dn01p], dn02p: [default, dn02p]}
+      plugins_folder: /usr/hmg/2.2.1.0-552/airflow/plugins
       lock_file: /var/lib/airflow-ops/locks/dag_release.json
       lock_wait: 0
       allow_missing: false
@@ -90,6 +94,12 @@ hosts:
   returned: when it delivered or went back
 adopted:
   description: Hosts whose plain dags folder became a release of its own.
+  type: list
+  elements: str
+  returned: when it delivered or went back
+plugins:
+  description: >-
+    Hosts on which plugins were ever delivered or are now, so that what reads them may have to restart.
   type: list
   elements: str
   returned: when it delivered or went back

@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 
 from airflow_ops.dag_release import links
+from airflow_ops.dag_release.agent.beside import IGNORE_ALL, PLUGINS
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS
 from airflow_ops.dag_release.discovery import (
     AIRFLOW_IGNORE,
     UNREADABLE,
@@ -107,6 +109,7 @@ def airflow_ignore(source: Source) -> Ignored:
     for path in source.folder.rglob(AIRFLOW_IGNORE):
         with suppress(OSError, UnicodeDecodeError):
             texts[path.relative_to(source.folder).as_posix().rpartition("/")[0]] = path.read_text("utf-8")
+    texts[NEIGHBOURS] = IGNORE_ALL
     return Ignored(texts, source.airflow_ignore_syntax)
 
 
@@ -162,6 +165,7 @@ class _Contents:
             modules = {name: path for name, path in tree.items() if name.endswith(".py") and path.is_file()}
             sources: Sources = {name: path.read_bytes for name, path in modules.items()}
             used = loaded(sources, self.ignored, self.source.safe_mode)
+            used |= {name for name in sources if name.startswith(f"{NEIGHBOURS}/{PLUGINS}/")}
             found.wrong |= {name: text for name, text in python.items() if name in used}
             found.warnings += [f"{text}; Airflow does not load it" for name, text in python.items() if name not in used]
 

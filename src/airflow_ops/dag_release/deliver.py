@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from airflow_ops.dag_release import checks, inside_program, judge, tree
+from airflow_ops.dag_release import checks, inside_program, judge, neighbours, reach, tree
 from airflow_ops.dag_release import source as sources
-from airflow_ops.dag_release.agent.tree import PACKAGE, Entry, Named, digest
+from airflow_ops.dag_release.agent import beside
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS, PACKAGE, Entry, Named, digest
 from airflow_ops.dag_release.fleet import Fleet, Host, Outcome, on_all, push
 from airflow_ops.dag_release.plan import Order, ReleaseError, Report, Source, Target, demand, who
 from airflow_ops.dag_release.prune import prune
@@ -30,7 +31,7 @@ def deliver(target: Target, order: Order, check_only: bool, say: Callable[[str],
     with (
         sources.resolved(order.source) as (source, origin),
         TemporaryDirectory(prefix="dag-release-") as folder,
-        Fleet(target.user, target.place) as fleet,
+        Fleet(target.user, {**target.place, "neighbours": neighbours.brought(source)}) as fleet,
     ):
         fleet.open([target.scheduler, *target.hosts])  # they connect while the tree is read, and are asked nothing yet
         wanted = checked(source, target, say)
@@ -82,13 +83,14 @@ def checked(source: Source, target: Target, say: Callable[[str], None]) -> Files
         files, wrong = partial_files(source)
     else:
         files = tree.origins(source)
-        held = [path for path in source.extra if (source.folder / path).exists()]
+        held = [path for path in [*source.extra, NEIGHBOURS] if (source.folder / path).exists()]
         wrong = [f"{path} is a name that every release already holds" for path in held]
         if len(files) == len(source.extra) and not source.allow_empty:
             wrong.append("it is empty (dag_release_allow_empty)")
     say(f"check {len(files)} files of {source.folder}")
     stamps = tree.stamps(files)
     wrong += checks.named_as_runtime(files, Named(target.runtime))
+    wrong += neighbours.unread_plugins(source, target)
     found = checks.findings(files, source)
     if not source.is_partial:
         found.wrong |= checks.link_findings(files, tree.links(files), source)
@@ -107,7 +109,7 @@ def partial_files(source: Source) -> tuple[dict[str, Path], list[str]]:
     """Return the files that go on top of the live release, and what is wrong with their names."""
     wrong = [f"{name} is not a path inside the tree" for name in [*source.files, *source.remove] if not _inside(name)]
     wrong += [f"{name} belongs to every release" for name in [*source.files, *source.remove] if name in source.extra]
-    files = {name: source.folder / name for name in source.files if _inside(name)}
+    files = {name: source.path_of(name) for name in source.files if _inside(name)}
     wrong += [f"{name} is not a file" for name, path in files.items() if not (path.is_symlink() or path.is_file())]
     return {name: path for name, path in files.items() if path.is_symlink() or path.is_file()}, wrong
 
@@ -151,6 +153,8 @@ class _Delivery:
         todo = [host for host in self.switch.hosts if not judge.is_live(seen[host.name], self.release, self.digest)]
         report = Report(self.release, [host.name for host in todo], len(self.entries), notes=notes)
         report.notes += judge.warned(self.files.findings.warnings)
+        report.notes += self.look_above(seen, check_only)
+        self.judge_plugins(seen, todo, report)
         if todo:
             self.bring(seen, todo, report, check_only)
         report.notes += [] if check_only else self.switch.level(self.release)
@@ -206,6 +210,20 @@ class _Delivery:
         if new := [text for name, text in wrong.items() if live.get(name) != own[name]]:
             raise no_release(self.source, new)
         self.files.findings.warnings += [f"{text}; it is live like this already" for text in wrong.values()]
+
+    def look_above(self, seen: judge.Seen, check_only: bool) -> list[str]:
+        """Name the files that reach above the tree, and make sure that what they reach is found from a release."""
+        reached = reach.above({name: path for name, path in self.files.paths.items() if name not in self.source.extra})
+        if not check_only:
+            names = sorted({*neighbours.brought(self.source), *(one.name for one in reached if one.name)})
+            demand(self.fleet.ask(self.switch.hosts, "surround", names=names), NOTHING)
+        return judge.reach_notes(reached, seen, neighbours.brought(self.source))
+
+    def judge_plugins(self, seen: judge.Seen, todo: list[Host], report: Report) -> None:
+        """Say which hosts get other plugins."""
+        want = beside.plugins(self.entries)
+        after = {host.name: judge.plugins_after(seen[host.name], want, self.keep.unmanaged) for host in todo}
+        self.switch.judge_plugins(seen, after, report)
 
     def read_live(self) -> None:
         """Learn the files and dag_ids that are live from the last host, a master where one is part of the run."""
@@ -350,6 +368,7 @@ class _Delivery:
         if verdict.errors:
             raise ReleaseError(f"Airflow cannot load {self.source.folder}: {'; '.join(verdict.errors)}; {NOTHING}.")
         self.dags = verdict.dags
+        report.notes += judge.queue_warnings(next(iter(parsed.values())).get("queues", {}), self.target.queues)
         changes = judge.dag_delta(self.live_dags, verdict)
         report.lines += changes.lines("dag ") if changes else []
         if changes is None:

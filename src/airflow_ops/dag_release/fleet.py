@@ -34,7 +34,7 @@ UNREACHABLE = 255  # exit code of ssh for its own failures
 AGENT = "airflow_ops.dag_release.agent"
 IN_THE_SWITCH = ("activate", "back", "commit", "behind")
 # In the order in which they import each other.
-MODULES = ("tree", "place", "behind", "runtime", "look", "live", "stage", "lock", "parse", "serve")
+MODULES = ("tree", "place", "behind", "runtime", "beside", "look", "live", "stage", "lock", "parse", "serve")
 START = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
 
 
@@ -117,6 +117,7 @@ def agent_code() -> bytes:
     every_python_reads = 2  # version of the format
     return zlib.compress(
         marshal.dumps((MAGIC_NUMBER, marshal.dumps(code), agent_modules()), every_python_reads),
+        level=9,
     )
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 STDERR = 2
+PLUGINS = ".neighbours/plugins"  # in a tree
 Reads = dict[str, set[str]]  # what a file asks of the metadata database, by its path in the tree
 
 
@@ -96,6 +97,17 @@ def fingerprint(dag: Any, tree: str) -> str:
     content["dag"].pop("_processor_dags_folder", None)
     text = relative(json.dumps(content, sort_keys=True, default=str), tree)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def queues(bag: Any) -> dict[str, dict[str, list[str]]]:
+    """Return the queues of the tasks by DAG, each with its tasks; without those that no worker ever gets."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, dag in bag.dags.items():
+        for task in dag.tasks:
+            hooks = (getattr(task, hook, None) for hook in ("on_execute_callback", "on_success_callback", "outlets"))
+            if not getattr(task, "inherits_from_empty_operator", False) or any(hooks):
+                found.setdefault(name, {}).setdefault(task.queue, []).append(task.task_id)
+    return found
 
 
 def note_reads(tree: str) -> Reads:
@@ -189,6 +201,28 @@ def load(bag: Any, paths: list[str], request: dict[str, Any]) -> dict[str, str]:
     return errors
 
 
+def plugin_errors(request: dict[str, Any]) -> dict[str, str]:
+    """Load the plugins of a tree, as every service does when it starts; return why some failed."""
+    from airflow import plugins_manager  # noqa: PLC0415
+
+    folder, at = f"{request['tree']}/{PLUGINS}", Path(request["at"])
+    if PLUGINS in request["skip"] or not Path(folder).is_dir():
+        return {}
+    at.write_text(PLUGINS, encoding="utf-8")
+    errors = {}
+    try:
+        plugins_manager.ensure_plugins_loaded()
+    except SystemExit as error:
+        frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        ends = "it ends Airflow's process while it is loaded"
+        errors[next((name for name in reversed(frames) if name.startswith(folder)), folder)] = ends
+    at.unlink()
+    found = {path: text for path, text in plugins_manager.import_errors.items() if path.startswith(folder)}
+    return {
+        relative(path, request["tree"]): relative(text, request["tree"]) for path, text in {**found, **errors}.items()
+    }
+
+
 def known_errors(tree: str) -> list[str]:
     """Return the files in which the scheduler found an error before, as its database tells."""
     from airflow.models.errors import ParseImportError  # noqa: PLC0415
@@ -226,8 +260,9 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         paths = listed(tree, conf.getboolean("core", "dag_discovery_safe_mode"))
     except RuntimeError as error:  # links that loop
         return {"dags": {}, "errors": {"the tree": relative(str(error), tree)}, "known": [], "seconds": 0}
+    errors = plugin_errors(request) if request["offline"] else {}
     failed = load(bag, paths, request)
-    errors = {relative(path, tree): relative(text, tree) for path, text in {**bag.import_errors, **failed}.items()}
+    errors |= {relative(path, tree): relative(text, tree) for path, text in {**bag.import_errors, **failed}.items()}
     dags: dict[str, dict[str, str]] = {}
     for name, dag in bag.dags.items():
         file = relative(dag.fileloc, tree)
@@ -240,6 +275,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         sources = python_files(tree)
         found = not_compiled(sources, [relative(path, tree) for path in paths]) if request["compile"] else {}
         answer["errors"] = {**found, **errors}
+        answer["queues"] = queues(bag)
         answer["reads"] = {file: what for file in errors if (what := asked(file, reads, sources))}
         warned = {text for texts in bag.captured_warnings.values() for text in texts}
         answer["warnings"] = sorted(relative(text, tree) for text in warned if not text.startswith(f"{sys.prefix}/"))

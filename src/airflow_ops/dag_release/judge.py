@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_ops.dag_release.agent.place import releases_before
+from airflow_ops.dag_release.reach import Reach
 from airflow_ops.dag_release.tree import Delta, release_id
 
 Seen = Mapping[str, Mapping[str, Any]]  # what look said, by host
@@ -133,12 +134,57 @@ def prune_notes(bad: Mapping[str, str], stood: Seen, pruned: Seen) -> list[str]:
     ]
 
 
+def plugins_after(seen: Mapping[str, Any], want: list[list[str]], unmanaged: str) -> list[list[str]]:
+    """Return the plugins that a host will have: those of the release, and with "carry" those that only it has."""
+    brought = {path for path, _, _ in want}
+    own = [each for each in seen["plugins"] if each[0] in seen["unmanaged"] and each[0] not in brought]
+    return sorted(want + (own if unmanaged == "carry" else []))
+
+
+def reach_notes(reached: Iterable[Reach], seen: Seen, brought: Iterable[str]) -> list[str]:
+    """Return a sentence for each path above the tree that files of it name: what lies there, and whether it works."""
+    notes: dict[str, list[str]] = {}
+    for one in reached:
+        notes.setdefault(_fate(one, seen, set(brought)), []).append(f"{one.file}:{one.line} ({one.path})")
+    return [f"Above the tree, {fate}: {some(places)}." for fate, places in notes.items()]
+
+
+def _fate(one: Reach, seen: Seen, brought: set[str]) -> str:
+    """Return what becomes of a path above the tree."""
+    if one.name is None:
+        return "outside of AIRFLOW_HOME, which does not work from a release, name the whole path instead"
+    if not one.name:
+        return "AIRFLOW_HOME itself"
+    if one.name in brought:
+        return f"{one.name} comes with the release"
+    lacking = sorted(name for name, result in seen.items() if one.name not in result["beside"])
+    if not lacking:
+        return f"AIRFLOW_HOME/{one.name} lies on every host and is not part of the release (dag_release_neighbours)"
+    return f"AIRFLOW_HOME/{one.name} is missing on {', '.join(lacking)}, which dag_release_neighbours can bring"
+
+
 def late_imports(removed: Iterable[str]) -> list[str]:
     """Return a warning about modules that are gone: a running task that imports one late does not find it."""
     modules = [path for path in removed if path.endswith(".py")]
     if not modules:
         return []
     return [f"Modules that the new release no longer has, a running task that imports one late fails: {some(modules)}."]
+
+
+def queue_warnings(queues: Mapping[str, Mapping[str, list[str]]], workers: Mapping[str, list[str]]) -> list[str]:
+    """Return a sentence for each queue that no worker listens to: its tasks would stay queued.
+
+    :param queues: tasks by queue by dag_id.
+    :param workers: the queues that each worker listens to, as the inventory says.
+    """
+    heard = sorted({queue for own in workers.values() for queue in own})
+    deaf = sorted({queue for own in queues.values() for queue in own} - {*heard}) if workers else []
+    return [
+        f"No worker listens to queue {queue}, so what needs it stays queued: "
+        f"{some(f'{dag}.{task}' for dag, own in sorted(queues.items()) for task in own.get(queue, []))}; the workers "
+        f"listen to {', '.join(heard)} (airflow_worker_queues)."
+        for queue in deaf
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pathspec import GitIgnoreSpec
 
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS
 from airflow_ops.dag_release.fleet import Host, Outcome
 
 ID_TIME = "%Y%m%dT%H%M%SZ"
@@ -44,6 +45,8 @@ class Target:
     last: list[Host]
     scheduler: Host  # holds the lock and the record of hosts that are behind
     left_out: list[Host] = field(default_factory=list)  # those that the limit leaves out
+    queues: Mapping[str, list[str]] = field(default_factory=dict)  # those that each worker listens to
+    plugins: str = ""  # the folder from which Airflow reads its plugins on the hosts
     lock_file: str = "/var/lib/airflow-ops/locks/dag_release.json"
     lock_wait: float = 0
     allow_missing: bool = False
@@ -84,6 +87,9 @@ class Source:
     check_ignore: tuple[str, ...] = ()  # patterns in gitignore syntax of files whose content is not checked
     max_file_size: int = 1 << 30
     extra: dict[str, Path] = field(default_factory=dict)  # files from elsewhere by their path in the release
+    neighbours: list[str] = field(default_factory=list)  # names of folders beside the tree that come with it
+    plugins: str = "plugins"  # the folder of Airflow's plugins beside the tree; empty for none
+    beside: Mapping[str, Path] = field(default_factory=dict)  # the folders of all these, by their names on the hosts
     files: list[str] = field(default_factory=list)  # only these, on top of what is live
     remove: list[str] = field(default_factory=list)  # without these
 
@@ -99,6 +105,18 @@ class Source:
     def is_partial(self) -> bool:
         """Say whether the release is the live one with some files replaced."""
         return bool(self.files or self.remove)
+
+    def root_of(self, name: str) -> tuple[Path, str]:
+        """Return the folder in which a file of the release lies, and how the names of its files begin."""
+        for own, folder in self.beside.items():
+            if name.startswith(f"{NEIGHBOURS}/{own}/"):
+                return folder, f"{NEIGHBOURS}/{own}/"
+        return self.folder, ""
+
+    def path_of(self, name: str) -> Path:
+        """Return where a file of the release lies."""
+        folder, prefix = self.root_of(name)
+        return folder / name.removeprefix(prefix)
 
 
 @dataclass(frozen=True)
@@ -139,6 +157,7 @@ class Report:
     lines: list[str] = field(default_factory=list)  # what differs, as a diff shows it
     notes: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)  # hosts whose plain dags folder became a release
+    plugins: list[str] = field(default_factory=list)  # hosts on which what reads the plugins may have to restart
 
 
 def demand(outcome: Outcome, state: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_ops.dag_release import quarantine
 from airflow_ops.dag_release.fleet import Fleet, Outcome
 from airflow_ops.dag_release.judge import is_live
-from airflow_ops.dag_release.plan import ReleaseError, Target, demand, who
+from airflow_ops.dag_release.plan import ReleaseError, Report, Target, demand, who
 
 NOTHING = "nothing was changed"
 NO_ACCOUNT = "unknown user"  # as sudo says it
@@ -25,6 +25,9 @@ BLANK: dict[str, Any] = {
     "runtime": [],
     "by_hand": False,
     "quarantined": False,
+    "beside": [],
+    "plugins": [],
+    "plugins_noted": False,
 }
 RETRY = 1.0  # seconds between two tries to get the lock
 
@@ -91,6 +94,19 @@ class Run:
         ]
         self.quarantined |= {host.name for host in late}
         return quarantine.enter(late)
+
+    def judge_plugins(self, seen: Mapping[str, Mapping[str, Any]], after: Mapping[str, Any], report: Report) -> None:
+        """Say which hosts get other plugins, for what reads them restarts there.
+
+        :param after: the plugins that each host will have.
+        """
+        changed = sorted(name for name, plugins in after.items() if plugins != seen[name]["plugins"])
+        report.plugins = sorted({*changed, *(name for name, result in seen.items() if result["plugins_noted"])})
+        if changed:
+            report.notes.append(
+                f"The plugins change on {', '.join(changed)}: the services restart there after the switch, a worker "
+                "when its tasks have ended."
+            )
 
     def switch(self, release: Mapping[str, str], digests: Mapping[str, str]) -> Outcome:
         """Make a release live on some hosts, workers first; one failure puts every host back.

@@ -13,7 +13,7 @@ from typing import Any
 
 from pathspec import GitIgnoreSpec
 
-from airflow_ops.dag_release.agent.tree import Entry, entry_of, kind_of, mode_of, stamp_of
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS, Entry, entry_of, kind_of, mode_of, stamp_of
 from airflow_ops.dag_release.plan import Source, id_time
 
 # Files and folders that are never part of a release: what Python, editors and version control write.
@@ -97,8 +97,13 @@ def named(patterns: Iterable[str]) -> tuple[tuple[bool, str], ...]:
 
 def origins(source: Source) -> dict[str, Path]:
     """Return the files of a release by their path in it: those of the source and those from elsewhere."""
-    paths = wanted_paths(source.folder, source.ignore_file)
-    return {path: source.folder / path for path in paths} | source.extra
+    roots = {"": source.folder} | {f"{NEIGHBOURS}/{name}/": folder for name, folder in source.beside.items()}
+    found = {
+        f"{prefix}{path}": folder / path
+        for prefix, folder in roots.items()
+        for path in wanted_paths(folder, source.ignore_file)
+    }
+    return found | source.extra
 
 
 def links(files: Mapping[str, Path]) -> dict[str, str]:

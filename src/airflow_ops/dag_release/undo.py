@@ -33,21 +33,23 @@ def roll_back(target: Target, wanted: str, check_only: bool, say: Callable[[str]
         todo = {name: own for name, own in release.items() if seen[name]["live"] != own}
         report = Report(run.named(release), sorted(todo), notes=judge.runtime_notes(seen) + judge.edit_notes(seen))
         report.notes += [] if check_only else run.quarantine(seen)
-        digests = prove(run, release)
+        proved = prove(run, release)
+        run.judge_plugins(seen, {name: proved[name]["plugins"] for name in todo}, report)
         files = file_delta(run, release)
         report.lines = files.lines() + dag_lines(found.results, release)
         report.notes += judge.late_imports(files.removed)
         if todo and not check_only:
             report.notes += kept_notes(run, todo)
-            report.notes += judge.moved_notes(run.switch(todo, digests).results)
+            switched = run.switch(todo, {name: result["digest"] for name, result in proved.items()})
+            report.notes += judge.moved_notes(switched.results)
         report.notes += [] if check_only else run.level(run.named(release))
         report.notes += [f"{name} is behind: it {why}." for name, why in sorted(run.missing.items())]
         report.notes += run.left_out_notes(run.named(release))
         return report
 
 
-def prove(run: Run, release: dict[str, str]) -> dict[str, str]:
-    """Return the digest of the release on each host, or refuse one that is not what was delivered."""
+def prove(run: Run, release: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return digest and plugins of the release on each host, or refuse one that is not what was delivered."""
     run.say(f"verify {run.named(release)} on {len(release)} hosts")
     proved = run.fleet.ask_each({name: {"release_id": own} for name, own in release.items()}, "prove")
     demand(proved, NOTHING)
@@ -58,7 +60,7 @@ def prove(run: Run, release: dict[str, str]) -> dict[str, str]:
             for name, result in sorted(wrong.items())
         ]
         raise ReleaseError(f"{run.named(release)} is not what was delivered: {'; '.join(named)}; {NOTHING}.")
-    return {name: result["digest"] for name, result in proved.results.items()}
+    return proved.results
 
 
 def file_delta(run: Run, release: dict[str, str]) -> Delta:

@@ -29,7 +29,7 @@ class Delivery:
     """A run of deploy_dags.yml as a process of its own."""
 
     def __init__(self, cluster: PlainCluster, tree: Path, *more: str) -> None:
-        argv = cluster.argv("deploy_dags.yml", "-l", "datanodes", "-e", f"dag_release_source={tree}", *more)
+        argv = cluster.argv("deploy_dags.yml", "-l", "datanodes", "-e", json.dumps(source.order(tree)), *more)
         # Plain hosts have no Airflow that could parse.
         self.process = subprocess.Popen(
             [*argv, "-e", "dag_release_parse=false"],
@@ -114,7 +114,7 @@ class Fleet:
 
     def staging(self, host: str) -> Path | None:
         """Return the folder that is being staged on a host."""
-        return next(self.home(host).glob("dag_releases/.staging-*"), None)
+        return next(self.home(host).glob("dag_releases/.staging-*/dags"), None)
 
     def start(self, *more: str) -> Delivery:
         return Delivery(self.cluster, self.tree, *more)

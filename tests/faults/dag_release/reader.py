@@ -42,6 +42,11 @@ def read(link: Path, owner: int) -> "list[str]":
     if len(seen) != 1:
         wrong.append(f"{root} is of {len(seen)} releases: {sorted(seen)}")
     marked = sum(release is not None for release in releases.values())
+    if (link.parent / "include").exists():
+        beside = release_of(link.parent / "include/COUNT.json")
+        over = release_of(link / "../include/COUNT.json")
+        if link.parent / link.readlink() == root and {beside, over} != seen:
+            wrong.append(f"{root} is of {sorted(seen)}, beside it lies {beside}, and over the link {over}")
     promised = json.loads((root / "COUNT.json").read_text("utf-8"))["files"]
     if marked != promised:
         wrong.append(f"{root} has {marked} files of {promised}")

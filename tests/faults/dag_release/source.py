@@ -1,4 +1,5 @@
-"""The tree that the fault tests deliver: every file says which release it is of, so that a mixture shows."""
+"""The tree that the fault tests deliver, with a folder beside it: every file says which release it is of, so that a
+mixture shows."""
 
 from __future__ import annotations
 
@@ -10,14 +11,20 @@ from pathlib import Path
 from tests.faults.dag_release.reader import MARK
 
 PACKAGES, FILES = 4, 6
+NEIGHBOUR = "include"
 PAYLOAD = 24 << 20  # bytes: staging them takes a moment, in which a fault can be caused
+
+
+def order(tree: Path) -> dict[str, object]:
+    """Return the variables that name the tree."""
+    return {"dag_release_source": str(tree), "dag_release_neighbours": [NEIGHBOUR]}
 
 
 def renew(tree: Path) -> str:
     """Write all files of the tree anew and return the name of the release that they say they are of."""
     release = uuid.uuid4().hex
     programs = [f"PROC_{package}/PKG_A/PR_{number}.py" for package in range(PACKAGES) for number in range(FILES)]
-    names = [*programs, "CONFIG/한글 settings.json", "COUNT.json"]
+    names = [*programs, "CONFIG/한글 settings.json", "COUNT.json", f"../{NEIGHBOUR}/COUNT.json", f"../{NEIGHBOUR}/q.py"]
     for name in names:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from bench.measure import crossed
 from lab.plain_cluster import HOME, environment
 from lab.settings import REPOSITORY
 from tests.faults.dag_release.fleet import Fleet
+from tests.faults.dag_release.source import NEIGHBOUR
 
 VICTIM = "x03"
 BIG = 200 << 20  # bytes
@@ -57,7 +58,8 @@ def test_a_renamed_file_does_not_travel(fleet: Fleet) -> None:
 
 
 def test_an_empty_tree_is_refused_unless_allowed(fleet: Fleet, tmp_path: Path) -> None:
-    before, empty = fleet.live(), ("-e", f"dag_release_source={tmp_path}")
+    values = {"dag_release_source": str(tmp_path), "dag_release_neighbours": []}
+    before, empty = fleet.live(), ("-e", json.dumps(values))
     assert "it is empty (dag_release_allow_empty)" in fleet.deliver(*empty).text
     assert fleet.live() == before
     with fleet.unread():
@@ -124,16 +126,19 @@ def test_a_file_that_no_source_has(fleet: Fleet, what: str) -> None:
 
 def test_a_commit_of_a_repository(fleet: Fleet, tmp_path: Path) -> None:
     git = ["git", "-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-C", str(tmp_path / "repo")]
-    subprocess.run(["cp", "-r", fleet.tree, tmp_path / "repo"], check=True)
+    (tmp_path / "repo/tests").mkdir(parents=True)
+    (tmp_path / "repo/tests/test_dags.py").write_text("import pytest\n")
+    subprocess.run(["cp", "-r", fleet.tree, fleet.tree.with_name(NEIGHBOUR), tmp_path / "repo"], check=True)
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "as it was"]):
         subprocess.run([*git, *command], check=True)
     commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    (tmp_path / "repo/later.sh").write_text("not committed\n")
-    repo = ("-e", f"dag_release_repo={tmp_path / 'repo'}")
+    (tmp_path / "repo/dags/later.sh").write_text("not committed\n")
+    (tmp_path / "repo/tests/later.sh").write_text("not part of what is delivered\n")
+    repo = ("-e", f"dag_release_repo={tmp_path / 'repo'}", "-e", "dag_release_subfolder=dags")
     before = fleet.live()
-    assert "1 uncommitted changes (later.sh), which no commit brings" in fleet.deliver(*repo).text
+    assert "1 uncommitted changes (dags/later.sh), which no commit brings" in fleet.deliver(*repo).text
     assert fleet.live() == before
-    (tmp_path / "repo/later.sh").unlink()
+    (tmp_path / "repo/dags/later.sh").unlink()
     run = fleet.deliver(*repo)
     assert run.process.returncode == 0, run.output
     (live,) = set(fleet.live().values())
@@ -168,3 +173,46 @@ def test_ss_delivers_and_removes_single_files(fleet: Fleet, tmp_path: Path) -> N
         assert everywhere(fleet, f"sudo test -e {HOME}/dags/UTIL || echo gone") == {"gone\n"}
     finally:
         subprocess.run(["rm", "-r", fleet.tree / "UTIL"], check=True)
+
+
+def test_a_folder_beside_the_dags_that_was_there_comes_back_with_what_was_live(fleet: Fleet) -> None:
+    by_hand = f"cd {HOME} && rm -f more && mkdir more && hostname >more/own.py"
+    fleet.cluster.everywhere(f"sudo -u airflow sh -c {by_hand!r}")
+    more = fleet.tree.with_name("more")
+    more.mkdir()
+    (more / "brought.sql").write_text("select 1\n")
+    (fleet.tree / "reaches.py").write_text("import os\nSQL = os.path.join(os.path.dirname(__file__), '..', 'more')\n")
+    order = ("-e", json.dumps({"dag_release_neighbours": ["include", "more"], "dag_release_unmanaged": "drop"}))
+    try:
+        preview = fleet.deliver(*order, "--check")
+        assert ".neighbours/more/own.py" in preview.text
+        assert "more comes with the release: reaches.py:2 (../more)" in preview.text
+        assert everywhere(fleet, f"sudo test -L {HOME}/more || echo as it was") == {"as it was\n"}
+        run = fleet.deliver(*order)
+        assert run.process.returncode == 0, run.output
+        assert everywhere(fleet, f"sudo sh -c 'cd {HOME}; cat more/* dags/../more/*'") == {"select 1\n" * 2}
+        fleet.cluster.playbook("playbooks/rollback_dags.yml")
+        assert fleet.cluster.everywhere(f"sudo cat {HOME}/more/own.py") == {host: f"{host}\n" for host in fleet.hosts}
+    finally:
+        subprocess.run(["rm", "-r", more, fleet.tree / "reaches.py"], check=True)
+        fleet.deliver_well()
+        fleet.cluster.everywhere(f"sudo rm {HOME}/more")
+
+
+def test_what_lies_on_the_hosts_alone_is_reached_over_the_dags_link(fleet: Fleet) -> None:
+    fleet.cluster.everywhere(f"sudo -u airflow sh -c 'mkdir -p {HOME}/sql && hostname >{HOME}/sql/q.sql'")
+    fleet.cluster.ssh(VICTIM, f"sudo rm -r {HOME}/sql")
+    path = fleet.tree / "reaches.py"
+    path.write_text("from pathlib import Path\nSQL = Path(__file__).resolve().parent.parent / 'sql' / 'q.sql'\n")
+    try:
+        run = fleet.deliver_well()
+        assert f"AIRFLOW_HOME/sql is missing on {VICTIM}" in run.text
+        assert "reaches.py:2 (../sql/q.sql)" in run.text
+        fleet.cluster.ssh(VICTIM, f"sudo -u airflow sh -c 'mkdir {HOME}/sql && hostname >{HOME}/sql/q.sql'")
+        code = "import reaches; print(reaches.SQL.read_text(), end=str())"
+        said = fleet.cluster.everywhere(f"sudo -u airflow sh -c 'cd {HOME}/dags && python3 -B -c \"{code}\"'")
+        assert said == {host: f"{host}\n" for host in fleet.hosts}
+    finally:
+        path.unlink()
+        fleet.deliver_well()
+        fleet.cluster.everywhere(f"sudo rm -r {HOME}/sql {HOME}/dag_releases/sql")

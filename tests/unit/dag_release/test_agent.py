@@ -161,7 +161,11 @@ def test_a_release_that_was_changed_is_found_before_it_becomes_live_again(place:
     write(place.release(OLD), {"a.py": "x"})
     (place.release(OLD) / "b.py").unlink()
     assert look.prove(place, OLD)["wrong"] == ["a.py", "b.py"]
-    assert look.prove(place, "20250101T000000Z-000000000000") == {"digest": None, "wrong": []}
+    assert look.prove(place, "20250101T000000Z-000000000000") == {
+        "digest": None,
+        "wrong": [],
+        "plugins": [],
+    }
 
 
 def test_a_link_to_elsewhere_is_refused(place: Place, tmp_path: Path) -> None:

@@ -262,3 +262,27 @@ def test_rollback_target(hosts: Any, wanted: str, target: Any, why: str) -> None
 def test_hosts_that_are_behind_elsewhere_are_remembered() -> None:
     assert judge.behind_notes({"x": {}, "y": {}}, ["x"])[0].startswith("Behind since an earlier run")
     assert judge.behind_notes({"x": {}}, ["x"]) == []
+
+
+@pytest.mark.parametrize(
+    ("queues", "workers", "expected"),
+    [
+        ({"d": {"default": ["a"]}}, {"dn01p": ["default", "dn01p"]}, None),
+        (
+            {"d": {"spark": ["a", "b"]}, "e": {"spark": ["c"], "default": ["x"]}},
+            {"dn01p": ["default", "dn01p"]},
+            "d.a, d.b, e.c",
+        ),
+        ({"d": {"spark": ["a"]}}, {"dn01p": ["default"], "dn02p": ["spark"]}, None),
+        ({"d": {"spark": ["a"]}}, {}, None),
+    ],
+    ids=["heard", "not heard", "heard by one", "no workers known"],
+)
+def test_queues_that_no_worker_listens_to(
+    queues: dict[str, dict[str, list[str]]], workers: dict[str, list[str]], expected: str | None
+) -> None:
+    found = judge.queue_warnings(queues, workers)
+    assert len(found) == (expected is not None)
+    if expected:
+        assert f"queue spark, so what needs it stays queued: {expected};" in found[0]
+        assert "the workers listen to default, dn01p (airflow_worker_queues)" in found[0]

@@ -20,6 +20,10 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(reader, "PASS", 0.01)
     source.renew(tmp_path / "dag_releases/one")
     (tmp_path / "dags").symlink_to(tmp_path / "dag_releases/one")
+    (tmp_path / "dags/.neighbours").mkdir()
+    (tmp_path / "dag_releases/include").rename(tmp_path / "dags/.neighbours/include")
+    (tmp_path / "include").symlink_to("dags/.neighbours/include")
+    (tmp_path / "dag_releases/include").symlink_to("../include")
     return tmp_path / "dags"
 
 
@@ -49,12 +53,18 @@ def unlink(link: Path) -> None:
     link.unlink()
 
 
+def part(link: Path) -> None:
+    """Let a folder lie beside that does not switch with the release."""
+    (link.parent / "include").unlink()
+    source.renew(link.parent / "other")
+
+
 def test_a_good_release_has_nothing_wrong(link: Path) -> None:
     (link / "airflow_ops_check.py").write_text("x = 1\n")  # every release holds this; it says no release
     assert reader.one_pass(link, OWNER) == []
 
 
-@pytest.mark.parametrize("fault", [mix, lose, cut_short, spoil, dangle, unlink], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", [mix, lose, cut_short, spoil, dangle, unlink, part], ids=lambda fault: fault.__name__)
 def test_what_is_wrong_is_seen(link: Path, fault: Callable[[Path], None]) -> None:
     fault(link)
     assert reader.one_pass(link, OWNER)

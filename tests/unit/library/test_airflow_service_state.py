@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_ops.dag_release.agent import behind
+from airflow_ops.dag_release.agent import behind, beside
 from library import airflow_service_state
 from library.airflow_service_state import (
     as_utc,
@@ -93,22 +93,39 @@ def test_as_utc(moment: float | None, text: str) -> None:
     assert as_utc(moment) == text
 
 
+PARAMS = {"home": "/h", "environment_file": "/e", "dags_folder": "/h/dags"}
+
+
 def test_files_read_by_names_unit_drop_ins_environment_venv_and_own_digest() -> None:
     drop_in = "/etc/systemd/system/airflow-worker.service.d/override.conf"
-    assert [str(path) for path in files_read_by("worker", Path("/h"), Path("/e"), drop_in)] == [
+    assert [str(path) for path in files_read_by("worker", PARAMS, drop_in)] == [
         "/etc/systemd/system/airflow-worker.service",
         drop_in,
         "/e",
         "/h/venv",
         "/h/config_digests/worker",
+        "/h/dag_releases/plugins.digest",
     ]
+
+
+@pytest.mark.parametrize(("noted", "old"), [pytest.param(2e9, True, id="since"), pytest.param(1e9, False, id="before")])
+def test_a_service_that_started_before_the_plugins_changed_runs_old_ones(
+    noted: float, old: bool, tmp_path: Path
+) -> None:
+    note = tmp_path / "dag_releases" / beside.CHANGED
+    note.parent.mkdir()
+    note.touch()
+    os.utime(note, (noted, noted))
+    shown = {**parse_show(SHOWN)["airflow-scheduler.service"], "UnitFileState": "enabled"}
+    seen = describe("scheduler", shown, {**PARAMS, "dags_folder": str(tmp_path / "dags")})
+    assert (seen["old_plugins"], seen["stale"]) == (old, old)
 
 
 def test_a_scheduler_that_a_failover_fenced_is_known_by_its_drop_in() -> None:
     shown = {**parse_show(SHOWN)["airflow-scheduler.service"], "UnitFileState": "disabled"}
     fence = "/etc/systemd/system/airflow-scheduler.service.d/airflow-failover.conf"
-    assert describe("scheduler", {**shown, "DropInPaths": fence}, Path("/h"), Path("/e"))["fenced"] is True
-    assert describe("scheduler", shown, Path("/h"), Path("/e"))["fenced"] is False
+    assert describe("scheduler", {**shown, "DropInPaths": fence}, PARAMS)["fenced"] is True
+    assert describe("scheduler", shown, PARAMS)["fenced"] is False
 
 
 @pytest.mark.parametrize(("drop_ins", "quarantined"), [(str(behind.QUARANTINE), True), ("/etc/x.conf", False)])
@@ -116,7 +133,7 @@ def test_a_worker_in_quarantine_is_known_by_the_drop_in_that_a_delivery_writes(
     drop_ins: str, quarantined: bool
 ) -> None:
     shown = {**parse_show(SHOWN)["airflow-worker.service"], "DropInPaths": drop_ins, "UnitFileState": "enabled"}
-    assert describe("worker", shown, Path("/h"), Path("/e"))["quarantined"] is quarantined
+    assert describe("worker", shown, PARAMS)["quarantined"] is quarantined
 
 
 @pytest.mark.parametrize(
@@ -130,6 +147,6 @@ def test_a_worker_that_was_drained_and_resumed_is_due_for_a_restart(
     os.utime(note, (noted, noted))
     monkeypatch.setattr(airflow_service_state, "RESUMED", note)
     shown = {**parse_show(SHOWN)["airflow-scheduler.service"], "UnitFileState": "enabled"}
-    worker, scheduler = (describe(name, shown, Path("/h"), Path("/e")) for name in ("worker", "scheduler"))
+    worker, scheduler = (describe(name, shown, PARAMS) for name in ("worker", "scheduler"))
     assert (worker["resumed"], worker["stale"]) == (resumed, resumed)
     assert (scheduler["resumed"], scheduler["stale"]) == (False, False)

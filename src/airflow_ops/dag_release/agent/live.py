@@ -6,12 +6,14 @@ import grp
 import os
 import shutil
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow_ops.dag_release.agent import beside
+from airflow_ops.dag_release.agent.beside import Undo
 from airflow_ops.dag_release.agent.look import state
 from airflow_ops.dag_release.agent.place import (
     AgentError,
@@ -25,13 +27,32 @@ from airflow_ops.dag_release.agent.place import (
 from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, side, survey
 from airflow_ops.dag_release.agent.tree import digest, read
 
-Undo = Callable[[], None]
-
 
 def activate(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
     """Point the dags link at a release; return the report and what puts the host back."""
-    if not place.release(release_id).is_dir():
+    release = place.release(release_id)
+    if not release.is_dir():
         raise AgentError(f"release {release_id} does not lie in {place.releases}")
+    undo: list[Undo] = []
+    try:
+        for name in beside.brought(release):
+            undo += beside.take_over(place, name)
+        undo += beside.note_plugins(place, release_id)
+        report, back_again = switch(place, release_id)
+    except (AgentError, OSError):
+        undo_all(undo)
+        raise
+    return report, lambda: undo_all([*undo, back_again])
+
+
+def undo_all(steps: list[Undo]) -> None:
+    """Undo the steps, the last one first."""
+    for step in reversed(steps):
+        step()
+
+
+def switch(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
+    """Put the link to a release in the place of what is live."""
     before = place.live_id()
     if before is None and place.dags.is_dir():
         return adopt(place, release_id)
@@ -93,7 +114,7 @@ def adopt(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
     assert target  # it was sealed in this run
     seen = state(place, target.fixed)
     entries, holds = seen.entries, bool(seen.entries or seen.runtime)
-    old = place.release(f"{second_before(release_id)}-{digest(entries)[:12]}") if holds else place.staging("empty")
+    old = place.release(f"{second_before(release_id)}-{digest(entries)[:12]}") if holds else place.scratch("empty")
     files = {entry.path: entry for entry in entries}
     if holds:  # first: what has a manifest is never cleaned away
         fields = {"id": old.name, "digest": digest(entries), "created": old.name[:16], "adopted": True, "carried": []}
@@ -147,7 +168,7 @@ def commit(place: Place, release_id: str, replaced: str | None) -> dict[str, Any
     """
     if place.new_manifest(release_id).exists():
         place.new_manifest(release_id).rename(place.manifest(release_id))
-    shutil.rmtree(place.staging("empty"), ignore_errors=True)
+    shutil.rmtree(place.scratch("empty"), ignore_errors=True)
     if replaced:
         ended = {**read_json(place.ended), replaced: utc_now()}
         write_json(place, place.ended, {name: when for name, when in ended.items() if name != release_id})

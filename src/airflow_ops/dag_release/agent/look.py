@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from airflow_ops.dag_release.agent import beside
 from airflow_ops.dag_release.agent.behind import QUARANTINE
 from airflow_ops.dag_release.agent.place import Place, release_ids, select
 from airflow_ops.dag_release.agent.runtime import survey
@@ -35,18 +36,19 @@ def state(place: Place, brought: Iterable[str] = ()) -> State:
 
     :param brought: of a plain folder, which has no manifest: what the next release brings.
     """
-    live = place.live_id()
+    live, beside_it = place.live_id(), beside.to_take_over(place, brought)
+    new = [entry.path for entry in beside_it.entries]
     if live is None or not place.dags.is_dir():
         found = survey(place, place.dags, frozenset(brought))
-        entries = read(place.dags, found.others)
+        entries = in_order(read(place.dags, found.others), beside_it.entries)
         loose = [entry.path for entry in entries]
-        return State(live, False, entries, [], [], [], loose, [], sorted(found.runtime))
+        return State(live, False, entries, [], [], [], loose, [], sorted([*found.runtime, *beside_it.runtime]))
     known, root = place.known(live, unfinished=True), place.release(live)
     if known is None:  # the manifest was lost: what lies there is taken as what was delivered
         entries = scan(root)
-        return State(live, False, entries, entries, [], [], [], [], [])
+        return State(live, False, in_order(entries, beside_it.entries), entries, [], [], new, [], beside_it.runtime)
     found = survey(place, root, known.files)
-    entries = read(root, found.others, known.files)
+    entries = in_order(read(root, found.others, known.files), beside_it.entries)
     adopted = bool(known.fields.get("adopted"))
     managed, here = select(entries, known.files), {entry.path for entry in entries}
     return State(
@@ -58,9 +60,14 @@ def state(place: Place, brought: Iterable[str] = ()) -> State:
         sorted(known.files.keys() - here),
         sorted(here if adopted else here - known.files.keys()),
         [path for path in known.fields.get("carried", []) if path in here],
-        sorted([*found.runtime, *found.links]),
+        sorted([*found.runtime, *found.links, *beside_it.runtime]),
         adopted,
     )
+
+
+def in_order(*parts: list[Entry]) -> list[Entry]:
+    """Return all entries as a digest is computed over them."""
+    return sorted((entry for part in parts for entry in part), key=lambda entry: entry.path)
 
 
 def look(place: Place, files: bool = False, brought: Iterable[str] = ()) -> dict[str, Any]:
@@ -77,6 +84,9 @@ def look(place: Place, files: bool = False, brought: Iterable[str] = ()) -> dict
         "runtime": seen.runtime,
         "by_hand": seen.adopted or (place.is_folder() and bool(seen.entries)),
         "quarantined": QUARANTINE.exists(),
+        "beside": beside.names_in(place.home),
+        "plugins": beside.plugins(seen.entries),
+        "plugins_noted": (place.releases / beside.CHANGED).exists(),
     }
     if files:
         manifest = place.known(seen.live) if seen.live else None
@@ -118,8 +128,12 @@ def prove(place: Place, release_id: str, files: bool = False) -> dict[str, Any]:
     """
     manifest = place.known(release_id)
     if manifest is None or not place.release(release_id).is_dir():
-        return {"digest": None, "wrong": []}
+        return {"digest": None, "wrong": [], "plugins": []}
     now = {entry.path: entry for entry in scan(place.release(release_id))}
     wrong = [path for path, entry in manifest.files.items() if now.get(path) != entry]
-    result = {"digest": digest(select(now.values(), manifest.files)), "wrong": sorted(wrong)}
+    result = {
+        "digest": digest(select(now.values(), manifest.files)),
+        "wrong": sorted(wrong),
+        "plugins": beside.plugins(beside.plugins_in(place, release_id)),
+    }
     return {**result, "files": as_lists(manifest.files.values())} if files else result

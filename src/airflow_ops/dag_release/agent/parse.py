@@ -33,10 +33,12 @@ def parse(request: dict[str, Any], tree: str, offline: bool, gone: threading.Eve
 
     :param request: `program`, the source of what runs inside Airflow; `python`, the one of the host's Airflow;
         `environment`, the variables of Airflow's command line; `limit`, seconds after which the process is ended;
-        `compile`, whether modules that DAGs import later must compile.
+        `compile`, whether modules that DAGs import later must compile; `plugins`, the folder of those of the tree,
+        empty where the host has its own.
     :param offline: shut it off from the metadata database, by an empty one of its own.
     :param gone: set when the controller is gone, and nobody waits for the answer any more.
     """
+    plugins = request.get("plugins")
     python, until = request["python"], time.monotonic() + request["limit"]
     if not os.access(python, os.X_OK):
         raise AgentError(f"it has no Airflow ({python} is missing); run site.yml, or set dag_release_parse to false")
@@ -47,6 +49,7 @@ def parse(request: dict[str, Any], tree: str, offline: bool, gone: threading.Eve
             order = {"tree": tree, "answer": str(answer), "at": str(at), "offline": offline, "skip": list(ended)}
             command = [python, "-", json.dumps({**order, "compile": request["compile"]})]
             variables = environment(request["environment"], folder, tree, offline)
+            variables |= {"AIRFLOW__CORE__PLUGINS_FOLDER": plugins} if offline and plugins else {}
             code, said = run(command, request["program"], variables, until, gone)
             if answer.exists():
                 result = dict(json.loads(answer.read_text("utf-8")))

@@ -29,14 +29,20 @@ class Place(NamedTuple):
     folder_mode: int = 0o750
     file_mode: int = 0o640
     runtime: tuple[tuple[bool, str], ...] = ()  # what names runtime files, as in `Named`
+    neighbours: tuple[str, ...] = ()  # names beside the dags folder that the run brings
 
     @property
     def named(self) -> Named:
         return Named(self.runtime)
 
     @property
+    def home(self) -> Path:
+        """Return the folder in which the dags folder and its neighbours lie."""
+        return self.dags.parent
+
+    @property
     def releases(self) -> Path:
-        return self.dags.parent / "dag_releases"
+        return self.home / "dag_releases"
 
     @property
     def new_link(self) -> Path:
@@ -51,8 +57,13 @@ class Place(NamedTuple):
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 
+    def scratch(self, name: str) -> Path:
+        """Return a folder that is cleaned away when a run is killed."""
+        return self.releases / f"{STAGING_PREFIX}{name}"
+
     def staging(self, release_id: str) -> Path:
-        return self.releases / f"{STAGING_PREFIX}{release_id}"
+        """Return where a tree is staged: in a folder of its own, in which its neighbours lie beside it."""
+        return self.scratch(release_id) / self.dags.name
 
     def kept(self, release_id: str) -> Path:
         """Return where files of a release that would be lost are kept."""
@@ -163,8 +174,12 @@ class Manifest(NamedTuple):
 
 def write_json(place: Place, path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file by one rename, readable by the group."""
+    write(place, path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def write(place: Place, path: Path, text: str) -> None:
+    """Write a file by one rename, readable by the group."""
     temporary = path.with_name(f".{path.name}.tmp")
-    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     place.own(temporary, place.file_mode)
     temporary.rename(path)

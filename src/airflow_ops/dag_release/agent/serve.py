@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from airflow_ops.dag_release.agent import behind, live, look, parse, stage
+from airflow_ops.dag_release.agent import behind, beside, live, look, parse, stage
 from airflow_ops.dag_release.agent.lock import Lock, describe
 from airflow_ops.dag_release.agent.place import AgentError, Place
 from airflow_ops.dag_release.agent.tree import Entry, digest
@@ -31,12 +31,12 @@ class Agent:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.verified: dict[str, Entry] = {}
-        self.undo: live.Undo | None = None
+        self.undo: beside.Undo | None = None
         self.activated: str | None = None
         self.replaced: str | None = None  # the release that was live before
         self.staging: Path | None = None
         self.lock: Lock | None = None
-        self.preview: str | None = None
+        self.preview: Path | None = None
         self.gone = threading.Event()  # the controller is
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +56,7 @@ class Agent:
             "prune": live.prune,
             "keep": stage.keep_all,
             "behind": behind.record,
+            "surround": beside.surround,
         }
         if name in plain:
             return lambda **args: plain[name](self.place, **args)
@@ -71,9 +72,10 @@ class Agent:
         self.lock = lock
         return {"held": None, "behind": behind.read(self.place)}
 
-    def do_parse(self, **args: Any) -> dict[str, Any]:
-        """Have Airflow load a tree."""
-        return parse.parse(**args, gone=self.gone)
+    def do_parse(self, request: dict[str, Any], tree: str, offline: bool) -> dict[str, Any]:
+        """Have Airflow load a tree, with the plugins of its own."""
+        plugins = beside.plugins_of(self.place, Path(tree))
+        return parse.parse({**request, "plugins": plugins}, tree, offline, self.gone)
 
     def do_begin(self, release_id: str, **tree: Any) -> dict[str, Any]:
         """Begin the tree of a release."""
@@ -83,7 +85,7 @@ class Agent:
     def do_preview(self, **tree: Any) -> dict[str, Any]:
         """Begin a tree that is only looked at."""
         folder = stage.preview(self.place, **tree)
-        self.preview = folder["staging"]
+        self.preview = Path(folder["staging"])
         return folder
 
     def do_verify(self, release_id: str) -> dict[str, Any]:
@@ -127,9 +129,9 @@ class Agent:
             except (AgentError, OSError) as error:
                 print(error, file=sys.stderr)
         if self.preview:
-            shutil.rmtree(self.preview, ignore_errors=True)
+            shutil.rmtree(self.preview.parent, ignore_errors=True)
         if self.staging and self.gone.is_set():  # after silence another run may have begun to fill it anew
-            shutil.rmtree(self.staging, ignore_errors=True)
+            shutil.rmtree(self.staging.parent, ignore_errors=True)
 
 
 def serve(agent: Agent, requests: BinaryIO, answers: BinaryIO) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from airflow_ops.dag_release.agent import beside
 from airflow_ops.dag_release.agent.look import State, state
 from airflow_ops.dag_release.agent.place import (
     ID,
@@ -22,7 +23,7 @@ from airflow_ops.dag_release.agent.place import (
     release_ids,
 )
 from airflow_ops.dag_release.agent.runtime import Side, announce, empty_out, is_ours, live_side
-from airflow_ops.dag_release.agent.tree import Entry, digest, kind_of, mode_of, scan
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS, Entry, digest, kind_of, mode_of, scan
 
 
 def begin(place: Place, release_id: str, size: int, count: int, files: list[list[str]]) -> dict[str, Any]:
@@ -34,25 +35,28 @@ def begin(place: Place, release_id: str, size: int, count: int, files: list[list
     place.make_releases()
     clean(place)  # first: what a killed run has left takes room
     room(place.releases, size, count)
-    place.staging(release_id).mkdir()
-    place.own(place.staging(release_id), place.folder_mode)
-    return {"staging": str(place.staging(release_id)), "lacks": fill(place, str(place.staging(release_id)), files)}
+    folder = place.staging(release_id)
+    for made in (folder.parent, folder):
+        made.mkdir()
+        place.own(made, place.folder_mode)
+    return {"staging": str(folder), "lacks": fill(place, folder, files)}
 
 
 def preview(place: Place, size: int, count: int, files: list[list[str]]) -> dict[str, Any]:
     """Make a folder in the host's temporary folder, for a tree that is only parsed; it goes when the agent ends."""
-    folder = Path(tempfile.mkdtemp(prefix="dag-release-"))
-    room(folder, size, count)
-    return {"staging": str(folder), "lacks": fill(place, str(folder), files)}
+    folder = Path(tempfile.mkdtemp(prefix="dag-release-"), place.dags.name)
+    room(folder.parent, size, count)
+    folder.mkdir()
+    return {"staging": str(folder), "lacks": fill(place, folder, files)}
 
 
-def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
+def fill(place: Place, folder: Path, files: list[list[str]]) -> list[str]:
     """Make the folders and links of a tree and all files whose content the live tree has; return what is lacking.
 
     Files are copied and not linked: somebody edits in place, and the edit must not reach an older release. They keep
     their time, by which Airflow tells that they did not change.
     """
-    live, group = str(place.dags.resolve()), group_id(place.group)
+    staged, group = str(folder), group_id(place.group)
     have = {entry.content: entry for entry in state(place).entries if entry.kind in ("file", "program")}
     lacks, made = [], {""}
     for path, kind, content in files:
@@ -63,10 +67,11 @@ def fill(place: Place, staged: str, files: list[list[str]]) -> list[str]:
         elif known is None:
             lacks.append(path)
         else:
-            shutil.copyfile(f"{live}/{known.path}", own)
+            shutil.copyfile(beside.path_of(place, known.path), own)
             os.chown(own, -1, group)
             os.chmod(own, mode_of(kind, place.file_mode))  # noqa: PTH101
             os.utime(own, ns=(known.written, known.written))
+    beside.view(place, folder)
     return lacks
 
 
@@ -128,6 +133,9 @@ def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Ent
         raise AgentError(f"{release_id} is live already; another run was faster")
     if seen.live is None:
         refuse_leading_out(place, [*seen.entries, *links_of(place, seen.runtime)])
+    else:
+        found = beside.to_take_over(place, verified)
+        refuse_leading_out(place, [*found.entries, *links_of(place, found.runtime)])
     now = {entry.path: entry for entry in seen.entries}
     loose = [path for path in seen.unmanaged if path not in verified and carries(place, path)]
     carried = [path for path in loose if unmanaged == "carry" and fits(staged, path)]
@@ -136,28 +144,35 @@ def carry(place: Place, release_id: str, unmanaged: str, verified: dict[str, Ent
     gone = [path for path in seen.edited if path not in verified]
     aside = differing + gone + [path for path in loose if path not in carried and not seen.adopted]
     for path in carried:
-        copy(place, place.dags.resolve() / path, staged, path)
+        copy(place, beside.path_of(place, path), staged, path)
     kept = [name for path in sorted(aside) for name in keep(place, seen, path)]
     if source := live_side(place, verified):
         announce(place, source, Side(staged, {*verified, *carried}, release_id), source.root)
+    beside.keep_airflow_out(place, staged)
     return {"carried": carried, "kept": kept}
 
 
 def links_of(place: Place, paths: Iterable[str]) -> list[Entry]:
-    """Return those of some paths of a plain folder that are links."""
-    full = {path: place.dags / path for path in paths}
+    """Return those of some paths that are links."""
+    full = {path: beside.path_of(place, path) for path in paths}
     return [Entry(path, "link", str(each.readlink())) for path, each in full.items() if each.is_symlink()]
 
 
 def refuse_leading_out(place: Place, entries: list[Entry]) -> None:
-    """Refuse a plain folder with links that would lead elsewhere as a release, which lies one folder deeper."""
+    """Refuse a plain folder with links that would lead elsewhere from a release, where it lies deeper."""
     for entry in entries:
-        relative = entry.kind == "link" and not entry.content.startswith("/")
-        if relative and os.path.normpath(f"{entry.path}/../{entry.content}").startswith(".."):
+        if entry.kind == "link" and leads_out(entry.path, entry.content):
             raise AgentError(
-                f"{place.dags}/{entry.path} is a relative link out of the folder (to {entry.content}), which would "
-                "lead elsewhere from a release; make it absolute or remove it"
+                f"{beside.path_of(place, entry.path)} is a relative link out of the folder (to {entry.content}), which "
+                "would lead elsewhere from a release; make it absolute or remove it"
             )
+
+
+def leads_out(path: str, target: str) -> bool:
+    """Say whether a relative link of a tree leads out of it, or out of the neighbour that it lies in."""
+    root = "/".join(path.split("/")[:2]) + "/" if path.startswith(f"{NEIGHBOURS}/") else ""
+    leads = os.path.normpath(f"{path}/../{target}") + "/"
+    return not target.startswith("/") and (leads.startswith("../") or not leads.startswith(root))
 
 
 def keep_all(place: Place, release_id: str) -> dict[str, Any]:
@@ -174,7 +189,7 @@ def keep_all(place: Place, release_id: str) -> dict[str, Any]:
 
 def carries(place: Place, path: str) -> bool:
     """Say whether a file can be copied at all; a pipe or device cannot."""
-    full = place.dags.resolve() / path
+    full = beside.path_of(place, path)
     return full.is_symlink() or full.is_file()
 
 
@@ -201,7 +216,7 @@ def keep(place: Place, seen: State, path: str) -> list[str]:
     kept = place.kept_as(seen.live, entry)
     if not os.path.lexists(kept):
         folder = place.kept(seen.live)
-        copy(place, place.release(seen.live) / path, folder, str(kept.relative_to(folder)))
+        copy(place, beside.path_of(place, path), folder, str(kept.relative_to(folder)))
     return [str(kept)]
 
 
@@ -218,10 +233,11 @@ def seal(place: Place, release_id: str, manifest: dict[str, Any], verified: dict
     if digest(files.values()) != manifest["digest"]:
         raise AgentError(f"{staged} was changed after it was verified")
     if release.exists():  # the host had it before, and it was not live: what was just proved takes its place
-        release.rename(place.staging("before"))
+        release.rename(place.scratch("before"))
     Manifest(manifest, files).write(place, place.new_manifest(release_id))
     staged.rename(release)
-    shutil.rmtree(place.staging("before"), ignore_errors=True)
+    shutil.rmtree(staged.parent)
+    shutil.rmtree(place.scratch("before"), ignore_errors=True)
     sync(place.releases)
     return {}
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 RUNTIME_NAMES = frozenset({"__pycache__"})
 PACKAGE = "__init__.py"
+NEIGHBOURS = ".neighbours"  # the folder of a tree for what is to lie beside it
+IGNORE = f"{NEIGHBOURS}/.airflowignore"  # made on the host: Airflow looks for no DAGs there
 # Names of what Airflow or Python would load, and of what tells Airflow where to look.
 LOADED = (".py", ".pyc", ".pyo", ".so", ".zip", ".egg", ".whl", ".airflowignore")
 GONE = (FileNotFoundError, NotADirectoryError)  # a task made and removed it while we looked
@@ -117,7 +119,7 @@ def walk(root: str | os.PathLike[str]) -> Found:
                     path = below + item.name
                     if item.is_dir(follow_symlinks=False):
                         folders += [] if item.name in RUNTIME_NAMES else [f"{path}/"]
-                    elif not item.name.endswith(".pyc"):
+                    elif not item.name.endswith(".pyc") and path != IGNORE:
                         with suppress(*GONE):
                             found.files[path] = item.stat(follow_symlinks=False)
         except GONE:
