@@ -8,7 +8,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from airflow_ops.dag_runs import conf_of, outcome
+from airflow_ops.dag_runs import conf_of, outcome, waits
 from airflow_ops.follow import follow
 
 display = Display()
@@ -28,13 +28,27 @@ class ActionModule(ActionBase):
         except ValueError as refusal:
             return {**result, "failed": True, "msg": f"No run was made. {refusal}"}
 
+        limit, said = float(arguments.get("left", 0)), set[str]()
+
         def call(more: Mapping[str, Any]) -> dict[str, Any]:
             done: dict[str, Any] = self._execute_module(
                 module_name="airflow_dag_run", module_args={**arguments, **more}, task_vars=task_vars
             )
+            if limit > 0 and waits(done):
+                why = self._execute_module(
+                    module_name="airflow_waiting",
+                    module_args={
+                        **{name: arguments[name] for name in ("python", "user", "environment_file")},
+                        "dag_id": dag_id,
+                        "run_id": done["run_id"],
+                    },
+                    task_vars=task_vars,
+                )
+                done["waiting"] = why.get("reasons", [])
+                done["lines"] += [reason for reason in done["waiting"] if reason not in said]
+                said.update(done["waiting"])
             return done
 
-        limit = float(arguments.get("left", 0))
         done = follow(call, lambda line: display.display(f"{dag_id}: {line}"), limit)
         if done.get("failed") or done.get("unreachable"):
             return {**result, **done}

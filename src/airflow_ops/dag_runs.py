@@ -53,7 +53,18 @@ def outcome(dag_id: str, result: Mapping[str, Any], waited: bool) -> tuple[bool,
         return True, f"Run {run} of DAG {dag_id} was made.{_paused(result)}"
     if state == "deleted":
         return False, f"Run {run} of DAG {dag_id} was deleted meanwhile."
-    return False, f"Run {run} of DAG {dag_id} has not ended in time and goes on ({_counts(result)})."
+    why = f" It waits: {'; '.join(result['waiting'])}." if result.get("waiting") else ""
+    return False, f"Run {run} of DAG {dag_id} has not ended in time and goes on ({_counts(result)}).{why}"
+
+
+def waits(result: Mapping[str, Any]) -> bool:
+    """Say whether a run that was followed is one of which somebody may ask why it does not go on.
+
+    :param result: of the module airflow_dag_run.
+    """
+    states = {str(result.get("state")), *result.get("tasks", {}).values()}
+    followed = bool(result.get("run_id")) and "failures" in result
+    return followed and str(result["state"]) in ("queued", "running") and bool(states & {"queued", "scheduled"})
 
 
 def _paused(result: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_ops.dag_runs import conf_of, outcome
+from airflow_ops.dag_runs import conf_of, outcome, waits
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,35 @@ def result(**values: object) -> dict[str, Any]:
             "Run r1 of DAG d has not ended in time and goes on (1 running).",
             id="time is over",
         ),
+        pytest.param(
+            {"tasks": {"a": "queued"}, "waiting": ["a queued: no worker listens to queue x", "no scheduler"]},
+            True,
+            False,
+            "Run r1 of DAG d has not ended in time and goes on (1 queued). It waits: a queued: no worker listens to "
+            "queue x; no scheduler.",
+            id="waiting",
+        ),
         pytest.param({"state": "deleted"}, True, False, "Run r1 of DAG d was deleted meanwhile.", id="deleted"),
     ],
 )
 def test_an_outcome_is_told(values: dict[str, object], waited: bool, fine: bool, sentence: str) -> None:
     assert outcome("d", result(**values), waited) == (fine, sentence)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"tasks": {"a": "queued"}}, True),
+        ({"tasks": {"a": "running", "b": "scheduled"}}, True),
+        ({"state": "queued"}, True),
+        ({"tasks": {"a": "running", "b": "none"}}, False),
+        ({"tasks": {"a": "queued"}, "state": "failed"}, False),
+        ({"run_id": None, "state": None}, False),
+    ],
+)
+def test_only_a_run_that_waits_is_asked_why(values: dict[str, object], expected: bool) -> None:
+    assert waits(result(**values)) is expected
+
+
+def test_a_run_that_was_lost_is_not_asked_why() -> None:
+    assert not waits({"run_id": "r1", "failed": True, "msg": "no database"})
