@@ -27,8 +27,9 @@ TRIGGER = """
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.models import DagModel
 for dag, run, conf in runs:
-    DagModel.get_dagmodel(dag).set_is_paused(False)
     trigger_dag(dag, run_id=run, conf=conf, replace_microseconds=False)
+for dag in {dag for dag, _, _ in runs}:
+    DagModel.get_dagmodel(dag).set_is_paused(False)
 """
 
 
@@ -133,7 +134,7 @@ class Cluster:
         return done
 
     def trigger(self, *runs: tuple[str, str, dict[str, object]]) -> None:
-        """Unpause DAGs and start a run of each (DAG id, run id, conf); Airflow starts once, not once for each."""
+        """Make runs (DAG id, run id, conf) and then unpause their DAGs, so that those of a new DAG start at once."""
         self.ssh(self.scheduler, "sudo -iu airflow python -", stdin=f"runs = {runs!r}\n{TRIGGER}")
 
     def wait(self, runs: Iterable[tuple[str, str]], seconds: float = 180) -> dict[tuple[str, str], str]:

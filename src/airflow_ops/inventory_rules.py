@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from airflow_ops.config_rules import CONFIG_RULES
 from airflow_ops.connection_sync import inventory as connection_sync
+from airflow_ops.deadly_options import deadly_options
 from airflow_ops.inventory_accounts import ACCOUNT_RULES
 from airflow_ops.inventory_model import SECRETS, VAULT_FIX, Broken, Environment, Inventory, is_true
 from airflow_ops.inventory_types import wrong_types
@@ -305,4 +306,5 @@ RULES: tuple[EnvironmentRule, ...] = (
     *VALUE_RULES,
     *ACCOUNT_RULES,
     *CONFIG_RULES,
+    deadly_options,
 )

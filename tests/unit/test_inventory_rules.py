@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_ops.deadly_options import DEADLY
 from airflow_ops.inventory_model import Broken, Host, Input, Inventory
 from airflow_ops.inventory_rules import findings
 
@@ -63,6 +64,8 @@ INPUTS = {
     "airflow_ui_passwords": Input("dict"),
     "airflow_run_as_users": Input("list"),
     "airflow_config_settings": Input("dict"),
+    "airflow_config_host_settings": Input("dict"),
+    "airflow_environment_extra": Input("dict"),
     "airflow_install_source": Input("str", ("wheelhouse", "index")),
     "dag_release_keep": Input("int"),
 }
@@ -270,6 +273,26 @@ BAD: dict[str, tuple[Inventory, str]] = {
     "unsupported version": (
         inventory({"airflow_version": "2.10.5"}),
         f"airflow_version is '2.10.5' and may be 2.11.2: correct it in {GROUP_VARS}/airflow.yml.",
+    ),
+    "mini scheduler on MariaDB": (
+        inventory({"airflow_config_settings": {"scheduler": {"schedule_after_task_execution": True}}}),
+        "[scheduler] schedule_after_task_execution in airflow_config_settings is True, and the scheduler "
+        f"would die of it ({DEADLY[0].reason}): remove it from {GROUP_VARS}/airflow_config.yml.",
+    ),
+    "mini scheduler by Airflow's default": (
+        inventory({"airflow_config_settings": {"scheduler": {"schedule_after_task_execution": None}}}),
+        "[scheduler] schedule_after_task_execution in airflow_config_settings is null, which means true, and the "
+        f"scheduler would die of it ({DEADLY[0].reason}): remove it from {GROUP_VARS}/airflow_config.yml.",
+    ),
+    "pool of connections on the scheduler": (
+        inventory(one={"mn01d": {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": "true"}}}}),
+        "[database] sql_alchemy_pool_enabled in airflow_config_host_settings is true, and the scheduler "
+        f"would die of it ({DEADLY[1].reason}): remove it from {GROUP_VARS}/airflow_config.yml.",
+    ),
+    "mini scheduler by the environment": (
+        inventory({"airflow_environment_extra": {"AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "True"}}),
+        "[scheduler] schedule_after_task_execution in airflow_environment_extra is True, and the scheduler "
+        f"would die of it ({DEADLY[0].reason}): remove it from {GROUP_VARS}/airflow.yml.",
     ),
     "unknown broker": (
         inventory({"broker_kind": "kafka"}),
@@ -486,6 +509,22 @@ def test_external_services_need_no_group() -> None:
     good = inventory(external, groups=empty)
     known = {**INPUTS, "metadata_db_external": Input("bool"), "broker_external": Input("bool")}
     assert findings(replace(good, inputs=known)) == []
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {
+            "airflow_config_settings": {"scheduler": {"schedule_after_task_execution": True}},
+            "airflow_config_host_settings": {"scheduler": {"schedule_after_task_execution": False}},
+        },
+        {"airflow_environment_extra": {"AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "f"}},
+        {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": True}}},
+    ],
+    ids=["the stronger layer", "false by the environment", "a pool where no scheduler runs"],
+)
+def test_a_deadly_option_that_does_not_act_is_good(layers: dict[str, Any]) -> None:
+    assert findings(inventory(one={"dn01d": layers})) == []
 
 
 def test_a_play_on_two_environments_names_both_when_one_is_missing() -> None:
