@@ -162,7 +162,7 @@ def below_release(path: PurePosixPath, dags: PurePosixPath) -> PurePosixPath:
     if path == dags or dags not in path.parents or not link.is_symlink():
         return path
     target = Path(os.path.normpath(link.parent / link.readlink()))
-    if target.parent != link.parent / "dag_releases" or target.name == "..":
+    if target.parent != link.parent / "dag_releases":
         raise ValueError(f"{dags} leads to {target} and not to a release in {link.parent / 'dag_releases'}.")
     return PurePosixPath(target) / path.relative_to(dags)
 
