@@ -132,6 +132,7 @@ class _Delivery:
         self.entries: list[Entry] = []
         self.digest = self.release = ""
         self.live_files: list[Entry] = []
+        self.broken: set[str] = set()  # files of the live release that Airflow cannot load
         self.by_hand = False  # what is live are files that no source has brought
         self.live_dags: Mapping[str, Mapping[str, str]] | None = None
         self.dags: dict[str, dict[str, str]] | None = None  # not known before Airflow has loaded the tree
@@ -196,7 +197,7 @@ class _Delivery:
             f"{name}: its file system cannot exchange names; for an instant it had no dags folder."
             for name in not_atomic
         ]
-        report.notes += self.read_back() if self.parse.wanted else []
+        report.notes += self.read_back([*difference.added, *difference.changed]) if self.parse.wanted else []
         self.say(f"prune, {self.keep.releases} releases stay")
         here = [host for host in self.switch.hosts if host.name not in self.switch.missing]
         report.notes += prune(self.fleet, here, self.target.releases, self.keep)
@@ -364,7 +365,9 @@ class _Delivery:
         if verdict.errors and self.live_files:
             self.say("parse what is live, which may have been broken before")
             before = self.ask_airflow(dict.fromkeys(parsed, self.target.dags), offline=True)
-            verdict = judge.verdict(parsed, replace(known, before=judge.broken_files(before.results)))
+            broken = judge.broken_files(before.results)
+            self.broken = {file for files in broken.values() for file in files}
+            verdict = judge.verdict(parsed, replace(known, before=broken))
         if verdict.errors:
             raise ReleaseError(f"Airflow cannot load {self.source.folder}: {'; '.join(verdict.errors)}; {NOTHING}.")
         self.dags = verdict.dags
@@ -391,19 +394,18 @@ class _Delivery:
             return
         report.notes += self.judge_parse(parsed, report, judge.Known(unchecked=self.source.unchecked))
 
-    def read_back(self) -> list[str]:
-        """Tell the scheduler's database of the DAGs at once, and return errors that Airflow has only with it."""
+    def read_back(self, brought: Iterable[str]) -> list[str]:
+        """Tell the scheduler's database of the DAGs at once, and return errors that Airflow has only with it.
+
+        :param brought: the files that this run has brought.
+        """
         name = self.target.scheduler.name
         if name not in [host.name for host in self.switch.hosts] or name in self.switch.missing:
             return []
         outcome = self.ask_airflow({name: self.target.dags}, offline=False)
         if outcome.bad:
             return [f"The import errors were not read back from Airflow on {name} ({outcome.bad[name]})."]
-        result = outcome.results[name]
-        new = {file: text for file, text in result["errors"].items() if file not in result["known"]}
-        return [
-            f"New import error in Airflow: {file}: {judge.message(file, text)}." for file, text in sorted(new.items())
-        ]
+        return judge.new_errors(outcome.results[name], brought, self.broken)
 
     def closing_notes(self) -> list[str]:
         """Return which hosts now run something else."""

@@ -264,6 +264,20 @@ def let_through(file: str, text: str, reads: list[str], broken: bool, known: Kno
     return ""
 
 
+def new_errors(result: Mapping[str, Any], brought: Iterable[str], broken: Iterable[str]) -> list[str]:
+    """Return the errors of the live tree that nobody was told of yet, one sentence each.
+
+    The scheduler may have met a file before this run asked: what it knows counts only of files that were there before.
+
+    :param result: what Airflow found with its database, and in `known` the files in which it knows of an error.
+    :param brought: the files that this run has brought.
+    :param broken: those that were broken before, as this run has said.
+    """
+    known = {file for file in result["known"] if not _lies_in(file, brought)} | {*broken}
+    new = {file: text for file, text in result["errors"].items() if file not in known}
+    return [f"New import error in Airflow: {file}: {message(file, text)}." for file, text in sorted(new.items())]
+
+
 def _sentences(found: Mapping[tuple[str, str, str], list[str]], hosts: Iterable[str]) -> list[str]:
     """Return one sentence a finding, with the hosts when not all that were asked have it."""
     return [

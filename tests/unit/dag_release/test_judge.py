@@ -173,6 +173,20 @@ def test_files_that_are_not_checked_do_not_stop_a_delivery() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "brought", "broken", "told"),
+    [
+        pytest.param([], [], [], True, id="nobody knows it"),
+        pytest.param(["z/a.zip/x.py"], [], [], False, id="the scheduler does"),
+        pytest.param(["z/a.zip/x.py"], ["z/a.zip"], [], True, id="the scheduler was faster"),
+        pytest.param([], ["z/a.zip"], ["z/a.zip/x.py"], False, id="broken before"),
+    ],
+)
+def test_new_errors(known: list[str], brought: list[str], broken: list[str], told: bool) -> None:
+    found = judge.new_errors({"errors": {"z/a.zip/x.py": TRACE}, "known": known}, brought, broken)
+    assert found == ["New import error in Airflow: z/a.zip/x.py: ModuleNotFoundError: No x."] * told
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         (TRACE, "line 7: ModuleNotFoundError: No x"),
