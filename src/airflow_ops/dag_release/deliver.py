@@ -131,6 +131,7 @@ class _Delivery:
         self.now = datetime.now(timezone.utc)
         self.entries: list[Entry] = []
         self.digest = self.release = ""
+        self.staged: dict[str, str] = {}  # where the tree lies on the hosts before it is a release
         self.live_files: list[Entry] = []
         self.broken: set[str] = set()  # files of the live release that Airflow cannot load
         self.by_hand = False  # what is live are files that no source has brought
@@ -280,6 +281,7 @@ class _Delivery:
         self.say(f"stage {self.release} ({len(self.entries)} files) on {len(hosts)} hosts")
         begun = self.fleet.ask(hosts, "begin", release_id=self.release, **self.wanted())
         demand(begun, STAGED)
+        self.staged = {name: result["staging"] for name, result in begun.results.items()}
         demand(self.send(begun.results), STAGED)
         self.say(f"verify {self.release} on {len(hosts)} hosts")
         if torn := self.not_verified(hosts):
@@ -337,11 +339,10 @@ class _Delivery:
         worker = [host for host in self.target.first if host in hosts][:1]
         return list(dict.fromkeys([*scheduler, *worker])) or hosts[:1]
 
-    def parse_on(self, hosts: list[Host], trees: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    def parse_on(self, hosts: list[Host]) -> dict[str, dict[str, Any]]:
         """Have the Airflow of some hosts load the staged tree."""
         self.say(f"parse {self.release} on {' and '.join(host.name for host in hosts)}")
-        folder = f"{self.target.releases}/.staging-{self.release}"
-        outcome = self.ask_airflow({host.name: (trees or {}).get(host.name, folder) for host in hosts}, offline=True)
+        outcome = self.ask_airflow({host.name: self.staged[host.name] for host in hosts}, offline=True)
         demand(outcome, STAGED)
         seconds = max(result["seconds"] for result in outcome.results.values())
         found = next(iter(outcome.results.values()))
@@ -386,9 +387,10 @@ class _Delivery:
         host = hosts[0]
         begun = self.fleet.ask([host], "preview", **self.wanted())
         demand(begun, NOTHING)
+        self.staged = {host.name: begun.results[host.name]["staging"]}
         try:
             demand(self.send(begun.results), NOTHING)
-            parsed = self.parse_on([host], {host.name: begun.results[host.name]["staging"]})
+            parsed = self.parse_on([host])
         except ReleaseError as error:
             report.notes.append(f"The dag_ids are not compared in this preview ({error})")
             return
