@@ -1,4 +1,4 @@
-"""Options of airflow.cfg with which the scheduler dies: refused before any host is touched."""
+"""Options of airflow.cfg with which a service dies: refused before any host is touched."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 from airflow_ops.inventory_model import Environment, Host
 
 # How Airflow reads a truth. Null removes an option, and Airflow's own default, true for those below, holds.
-TRUE = ("true", "t", "1", "none")
+TRUE, FALSE = ("true", "t", "1", "none"), ("false", "f", "0")
 
 
 @dataclass(frozen=True)
 class Deadly:
-    """An option that must stay false, on whose hosts, and what happens otherwise."""
+    """An option, the values that it must not have on hosts of a group, who dies of them, and why."""
 
     section: str
     option: str
+    values: tuple[str, ...]
     group: str
+    victim: str
     reason: str
 
     @property
@@ -31,32 +33,36 @@ DEADLY = (
     Deadly(
         "scheduler",
         "schedule_after_task_execution",
+        TRUE,
         "airflow_worker",
+        "the scheduler",
         "tasks that end would expand a mapped task beside it, because Airflow takes no row locks on MariaDB",
     ),
     Deadly(
         "database",
         "sql_alchemy_pool_enabled",
-        "airflow_scheduler",
-        "its health page and its parsers would inherit its open connection, use and close it",
+        FALSE,
+        "airflow_webserver",
+        "the web server",
+        "its library gives the pool of MariaDB a size; the scheduler has none already, by its unit",
     ),
 )
 
 
 def deadly_options(environment: Environment) -> Iterator[str]:
-    """No layer gives the scheduler an option that kills it."""
+    """No layer gives a service an option that kills it."""
     for deadly in DEADLY:
         members = environment.members(deadly.group)
         found: dict[tuple[str, str], list[str]] = {}
         for host in (host for host in environment.hosts if host.name in members):
             value, layer = given(host, deadly)
-            if layer and str(value).lower() in TRUE:
+            if layer and str(value).lower() in deadly.values:
                 shown = "null, which means true" if value is None else str(value)
                 found.setdefault((shown, layer), []).append(host.name)
         for (shown, layer), hosts in found.items():
             where = "" if len(hosts) == len(members) else f" on {', '.join(hosts)}"
             yield (
-                f"[{deadly.section}] {deadly.option} in {layer} is {shown}{where}, and the scheduler would die of it "
+                f"[{deadly.section}] {deadly.option} in {layer} is {shown}{where}, and {deadly.victim} would die of it "
                 f"({deadly.reason}): remove it from {environment.file(layer)}."
             )
 

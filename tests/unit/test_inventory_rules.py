@@ -284,9 +284,9 @@ BAD: dict[str, tuple[Inventory, str]] = {
         "[scheduler] schedule_after_task_execution in airflow_config_settings is null, which means true, and the "
         f"scheduler would die of it ({DEADLY[0].reason}): remove it from {GROUP_VARS}/airflow_config.yml.",
     ),
-    "pool of connections on the scheduler": (
-        inventory(one={"mn01d": {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": "true"}}}}),
-        "[database] sql_alchemy_pool_enabled in airflow_config_host_settings is true, and the scheduler "
+    "no pool of connections for the web server": (
+        inventory(one={"mn01d": {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": "false"}}}}),
+        "[database] sql_alchemy_pool_enabled in airflow_config_host_settings is false, and the web server "
         f"would die of it ({DEADLY[1].reason}): remove it from {GROUP_VARS}/airflow_config.yml.",
     ),
     "mini scheduler by the environment": (
@@ -519,7 +519,7 @@ def test_external_services_need_no_group() -> None:
             "airflow_config_host_settings": {"scheduler": {"schedule_after_task_execution": False}},
         },
         {"airflow_environment_extra": {"AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "f"}},
-        {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": True}}},
+        {"airflow_config_host_settings": {"database": {"sql_alchemy_pool_enabled": False}}},
     ],
     ids=["the stronger layer", "false by the environment", "a pool where no scheduler runs"],
 )
