@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import marshal
@@ -107,18 +108,30 @@ def agent_modules() -> dict[str, str]:
 def agent_code() -> bytes:
     """Return the agent as code for a Python like this one and as text for others, compressed.
 
-    The code saves every host the compiling, which takes as long as all that it does for a small change. It is without
-    its texts and the numbers of its lines, which would be a third of what travels.
+    The code saves every host the compiling, which takes as long as all that it does for a small change. Both are
+    without what only people read, which would be a third of what travels.
     """
+    texts = {name: without_words(text) for name, text in agent_modules().items()}
     code = {
-        name: without_lines(compile(text, name, "exec", dont_inherit=True, optimize=2))
-        for name, text in agent_modules().items()
+        name: without_lines(compile(text, name, "exec", dont_inherit=True, optimize=2)) for name, text in texts.items()
     }
     every_python_reads = 2  # version of the format
     return zlib.compress(
-        marshal.dumps((MAGIC_NUMBER, marshal.dumps(code), agent_modules()), every_python_reads),
+        marshal.dumps((MAGIC_NUMBER, marshal.dumps(code), texts), every_python_reads),
         level=9,
     )
+
+
+def without_words(text: str) -> str:
+    """Return a program without its documentation strings."""
+    lines = text.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            own = node.body[0]
+            place = slice(own.lineno - 1, own.end_lineno)
+            lines[place] = ["\n"] * len(lines[place])
+            lines[own.lineno - 1] = "\n" if isinstance(node, ast.Module) else f"{' ' * own.col_offset}...\n"
+    return "".join(lines)
 
 
 def without_lines(code: CodeType) -> CodeType:

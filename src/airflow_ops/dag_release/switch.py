@@ -127,7 +127,9 @@ class Run:
             if not is_live({**seen, "committed": True}, release[name], digests[name]):
                 confirmed.failed[name] = f"it reports {seen['live']} with digest {str(seen['digest'])[:12]}"
         self.or_back(confirmed, release)
-        self.commit(release)
+        for name, done in self.commit(release).results.items():
+            result = report.results[name]
+            report.results[name] = {**result, "kept": [*result.get("kept", []), *done["kept"]]}
         return report
 
     def named(self, release: Mapping[str, str]) -> str:
@@ -145,7 +147,7 @@ class Run:
             except_for = f" ({'; '.join(lost)})" if lost else ""
             demand(outcome, f"every host is back on what it had{except_for}")
 
-    def commit(self, release: Mapping[str, str]) -> None:
+    def commit(self, release: Mapping[str, str]) -> Outcome:
         """Make the switch final. A host that is lost in this moment is recorded and levelled by the next run.
 
         All are recorded first: when this run is killed between two hosts, those that went back are known to be behind.
@@ -160,6 +162,7 @@ class Run:
             lost = "; ".join(f"{host} {self.missing[host]}" for host in sorted(done.bad))
             told = "not recorded, for the scheduler host is lost too" if recorded.bad else "recorded as behind"
             raise ReleaseError(f"{name} is live, but {lost}; {told}, repeat the command to level it.")
+        return done
 
     def record(self, lost: Mapping[str, str], release: str, level: Iterable[str]) -> Outcome:
         """Record hosts as behind on the scheduler host, and strike out those that are level."""

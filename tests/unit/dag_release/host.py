@@ -41,8 +41,8 @@ def delivered(place: Place, release: str, files: dict[str, str], unmanaged: str 
     """Deliver a release; return what was said of it."""
     report = staged(place, release, files, unmanaged)
     activated, _ = live.activate(place, release)
-    live.commit(place, release, activated["replaced"])
-    return {**activated, **report, "kept": report["kept"] + activated.get("kept", [])}
+    done = live.commit(place, release, activated["replaced"])
+    return {**activated, **report, "kept": report["kept"] + activated.get("kept", []) + done["kept"]}
 
 
 def not_delivered(place: Place, release: str, files: dict[str, str], between: Callable[[], object]) -> None:
@@ -57,8 +57,8 @@ def rolled_back(place: Place, release: str) -> list[str]:
     """Go back to a release; return what was kept."""
     kept: list[str] = stage.keep_all(place, release)["kept"]
     activated, _ = live.activate(place, release)
-    live.commit(place, release, activated["replaced"])
-    return kept + list(activated.get("kept", []))
+    done = live.commit(place, release, activated["replaced"])
+    return [*kept, *activated.get("kept", []), *done["kept"]]
 
 
 def pruned(place: Place, keep: int = 1, minutes: int = 0) -> list[str]:

@@ -270,6 +270,14 @@ def test_a_hidden_file_is_kept_aside_before_its_release_goes(place: Place) -> No
     assert kept.read_text() == "own"
 
 
+def test_a_release_that_is_staged_anew_keeps_what_waited_in_it(place: Place) -> None:
+    delivered(place, A, DAG)
+    write(place.dags, {"f": "own"})
+    delivered(place, B, {"a.py": "2", "f": "brought"})
+    delivered(place, A, DAG)
+    assert (place.dags / "f").read_text() == "own"
+
+
 def test_a_name_takes_a_file_out_of_older_releases_too(place: Place) -> None:
     delivered(place, A, {**DAG, "state/f": "brought", "gen/d.py": "brought"})
     own = naming(place, "state/", "gen/")
@@ -343,13 +351,19 @@ def test_a_host_that_dies_in_the_switch_loses_nothing(place: Place, monkeypatch:
 
 
 def test_a_step_that_fails_after_the_switch_puts_the_host_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails_once_it_is_live(place: Place, source: runtime.Side, *args: Any) -> runtime.Gathered:
+        if source.name == A and failing.pop():
+            raise ZeroDivisionError
+        return gather(place, source, *args)
+
+    gather, failing = runtime.gather, [False, True]
     delivered(place, A, {"P/x.py": "1"})
     write(place.dags, {"state/f": "1", "P/g": "1"})
     staged(place, B, {"P/x.py": "2"})
-    with monkeypatch.context() as failing:
-        failing.setattr(runtime, "gather_all", lambda place: 1 // 0)
-        with pytest.raises(ZeroDivisionError):
-            live.activate(place, B)
+    monkeypatch.setattr(runtime, "gather", fails_once_it_is_live)
+    with pytest.raises(ZeroDivisionError):
+        live.activate(place, B)
+    assert failing == []
     assert place.live_id() == A
     assert {name: (place.dags / name).read_text() for name in ("state/f", "P/g")} == {"state/f": "1", "P/g": "1"}
 
@@ -480,7 +494,7 @@ class Tasks(RuleBasedStateMachine):
             return
         self.wanted[path] = next(self.texts)
         full.write_text(self.wanted[path])
-        runtime.gather_all(self.place)
+        runtime.gather_all(self.place, "")
 
     @rule(tree=st.integers(0, len(TREES) - 1))
     def deliver(self, tree: int) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from airflow_ops.dag_release.agent.place import (
     releases_before,
     write_json,
 )
-from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, side, survey
+from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, gather_all, side, survey
 from airflow_ops.dag_release.agent.tree import digest, read
 
 
@@ -169,10 +169,13 @@ def commit(place: Place, release_id: str, replaced: str | None) -> dict[str, Any
     if place.new_manifest(release_id).exists():
         place.new_manifest(release_id).rename(place.manifest(release_id))
     shutil.rmtree(place.scratch("empty"), ignore_errors=True)
-    if replaced:
-        ended = {**read_json(place.ended), replaced: utc_now()}
-        write_json(place, place.ended, {name: when for name, when in ended.items() if name != release_id})
-    return {}
+    kept = []
+    with suppress(OSError):  # the release is live; the next run looks again
+        if replaced:
+            ended = {**read_json(place.ended), replaced: utc_now()}
+            write_json(place, place.ended, {name: when for name, when in ended.items() if name != release_id})
+        kept = gather_all(place, replaced)
+    return {"kept": kept}
 
 
 def utc_now(minutes_ago: int = 0) -> str:

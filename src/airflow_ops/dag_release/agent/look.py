@@ -110,8 +110,7 @@ def releases(place: Place) -> dict[str, Any]:
     for name in release_ids(place):
         manifest = place.known(name)
         if manifest:
-            dags = manifest.fields.pop("dags", None)
-            found.append({**manifest.fields, "id": name, "files": len(manifest.files), "dags": dags})
+            found.append({"dags": None, **manifest.fields, "id": name, "files": len(manifest.files)})
     return {
         "live": place.live_id(),
         "folder": place.is_folder(),

@@ -7,11 +7,11 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from airflow_ops.dag_release.agent.tree import Entry, Named
+from airflow_ops.dag_release.agent.tree import Entry, Named, stamp_of
 
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 STAGING_PREFIX = ".staging-"
@@ -92,8 +92,7 @@ class Place(NamedTuple):
             found = Manifest.read(self.new_manifest(release_id))
         if found and self.runtime:
             named = self.named
-            for path in [path for path in found.files if path in named]:
-                del found.files[path]
+            return Manifest(found.fields, {path: entry for path, entry in found.files.items() if path not in named})
         return found
 
     def is_folder(self) -> bool:
@@ -157,19 +156,28 @@ class Manifest(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Manifest | None:
-        """Return the manifest at `path`, None where there is none or what lies there is none."""
+        """Return the manifest at `path`, None where there is none; nobody changes what is returned.
+
+        :raises AgentError: when what lies there is none.
+        """
         try:
-            content = json.loads(path.read_text("utf-8", "surrogateescape"))
+            return _parsed(path, stamp_of(path.stat()))
         except FileNotFoundError:
             return None
         except ValueError as error:
             raise AgentError(f"{path} is no manifest ({error}); move it away") from error
-        return cls(content, {name: Entry(name, *values) for name, values in content.pop("files", {}).items()})
 
     def write(self, place: Place, path: Path) -> None:
         """Write the manifest to `path` by one rename."""
         files = {name: [entry.kind, entry.content, entry.stamp] for name, entry in self.files.items()}
         write_json(place, path, {**self.fields, "files": files})
+
+
+@lru_cache(8)
+def _parsed(path: Path, _stamp: str) -> Manifest:
+    """Return what is in a manifest, which is looked at many times in one run."""
+    content = json.loads(path.read_text("utf-8", "surrogateescape"))
+    return Manifest(content, {name: Entry(name, *values) for name, values in content.pop("files", {}).items()})
 
 
 def write_json(place: Place, path: Path, content: dict[str, Any]) -> None:
@@ -193,11 +201,15 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def release_ids(place: Place) -> list[str]:
-    """Return the ids of the releases that went live once, oldest first."""
+def release_ids(place: Place, unfinished: bool = False) -> list[str]:
+    """Return the ids of the releases that went live once, oldest first.
+
+    :param unfinished: whether also of those that were to.
+    """
     if not place.releases.is_dir():
         return []
-    names = [path.stem for path in place.releases.iterdir() if path.suffix == ".json"]
+    ends = (".json", ".json.new") if unfinished else (".json",)
+    names = {path.name.partition(".")[0] for path in place.releases.iterdir() if path.name.endswith(ends)}
     return sorted(name for name in names if ID.fullmatch(name))
 
 

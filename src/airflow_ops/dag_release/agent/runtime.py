@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,15 +37,18 @@ class Side(NamedTuple):
 class Survey(NamedTuple):
     """What lies in a tree, by whom it belongs to."""
 
-    others: dict[str, os.stat_result]  # files of a release, or such as Airflow or Python would load
+    others: dict[str, os.stat_result]  # such as Airflow or Python would load, and in a full survey those of the release
     runtime: dict[str, os.stat_result]
     empty: list[str]  # folders
     links: dict[str, str]  # our own, to where a runtime file lies
 
 
-def survey(place: Place, root: Path, fixed: Collection[str]) -> Survey:
-    """Look at a tree; where there is none, nothing is found."""
-    found, links, code = walk(root), {}, set()
+def survey(place: Place, root: Path, fixed: Collection[str], full: bool = True) -> Survey:
+    """Look at a tree; where there is none, nothing is found.
+
+    :param full: whether to look also at what is fixed, which takes its time.
+    """
+    found, links, code = walk(root, () if full else fixed), {}, set()
     for path, info in found.files.items():
         if kind_of(info.st_mode) == "link" and path not in fixed:
             with suppress(*GONE, OSError):
@@ -77,14 +81,16 @@ def holds_code(link: Path) -> bool:
     return link.is_dir() and any(each.name.lower().endswith(LOADED) for each in link.iterdir())
 
 
-def units(runtime: Iterable[str], empty: Iterable[str], others: Iterable[str]) -> list[str]:
+def units(runtime: Collection[str], empty: Collection[str], others: Iterable[str]) -> list[str]:
     """Return what goes over as a whole: the topmost folders that hold nothing but runtime files, and files elsewhere.
 
     :param others: paths that are a release's, in the one tree or the other.
     """
+    if not runtime and not empty:
+        return []
     shared = {folder for path in others for folder in folders_above(path)}
-    chains = [(*folders_above(path), path) for path in runtime] + [(*folders_above(path), path) for path in empty]
-    tops = (next((one for one in chain if one not in shared), "") for chain in chains)
+    steps = ((*folders_above(path), path) for path in chain(runtime, empty))
+    tops = (next((one for one in each if one not in shared), "") for each in steps)
     return sorted({*tops} - {""})
 
 
@@ -101,8 +107,11 @@ def announce(place: Place, source: Side, target: Side, lies: Path) -> list[str]:
 
     :param lies: where the live tree lies after the switch.
     """
-    found, there = survey(place, source.root, source.fixed), survey(place, target.root, target.fixed)
-    todo = units(found.runtime, found.empty, [*found.others, *there.others, *source.fixed, *target.fixed])
+    found, there = (
+        survey(place, source.root, source.fixed, full=False),
+        survey(place, target.root, target.fixed, full=False),
+    )
+    todo = units(found.runtime, found.empty, chain(found.others, there.others, source.fixed, target.fixed))
     links = {path: f"{lies}/{path}" for path in todo}
     # What could not go over in an earlier switch lies in an older release still.
     elsewhere = {f"{place.dags}/", f"{target.root}/"}
@@ -313,8 +322,8 @@ def gather(
     :param announced: what was to go over in the switch.
     """
     carrier = Carrier(place, source, target, pinned or {})
-    found = survey(place, source.root, source.fixed)
-    here = units(found.runtime, found.empty, [*found.others, *source.fixed, *target.fixed])
+    found = survey(place, source.root, source.fixed, full=False)
+    here = units(found.runtime, found.empty, chain(found.others, source.fixed, target.fixed))
     for path in sorted({*announced, *here}):
         carrier.bring(path)
     return carrier.report
@@ -324,8 +333,6 @@ def cross(
     place: Place, source: Side, target: Side, lies: tuple[Path, Path], flip: Callable[[], None]
 ) -> dict[str, list[str]]:
     """Let the runtime files go over from one tree to another, which becomes live by `flip`; return what did not.
-
-    Then look again, also for what processes have written that still stand in other releases.
 
     :param lies: where the two trees lie after the switch.
     """
@@ -339,7 +346,7 @@ def cross(
             (target.root / path).unlink()
         raise
     found = gather(place, source._replace(root=lies[0]), target._replace(root=lies[1]), announced, pinned)
-    return {**found._asdict(), "kept": [*before.kept, *found.kept, *gather_all(place)]}
+    return {**found._asdict(), "kept": [*before.kept, *found.kept]}
 
 
 def side(place: Place, release_id: str) -> Side | None:
@@ -366,27 +373,36 @@ def left_side(place: Place, release_id: str) -> Side | None:
     return Side(place.release(release_id), {*known.files, *carried}, release_id) if known else None
 
 
-def gather_all(place: Place) -> list[str]:
-    """Bring into the live tree what processes have written that still stand in other releases; return what was kept."""
-    target, live = live_side(place), place.live_id()
+def gather_all(place: Place, last: str | None) -> list[str]:
+    """Bring into the live tree what processes have written that still stand in other releases; return what was kept.
+
+    :param last: the release that was live before, in which a look was taken already.
+    """
+    target, looked_at = live_side(place), (last, place.live_id())
     kept = []
-    for name in release_ids(place) if target else []:
+    for name in release_ids(place, unfinished=True) if target else []:
         with suppress(AgentError):  # a manifest that is none; whoever needs it says so
-            source = left_side(place, name)
-            if source and target and name != live:
+            source = None if name in looked_at else left_side(place, name)
+            if source and target:
                 kept += gather(place, source, target).kept
     return kept
 
 
+def is_empty(place: Place, release_id: str) -> bool:
+    """Bring the host's files that lie in a release into the live tree; say whether none is left."""
+    source, target = left_side(place, release_id), live_side(place)
+    if source and target:
+        gather(place, source, target)
+    return source is None or not survey(place, source.root, source.fixed, full=False).runtime
+
+
 def empty_out(place: Place, release_id: str) -> bool:
     """Take the host's files out of a release that is to go, into the live tree or aside; say whether all are."""
-    source, target = left_side(place, release_id), live_side(place)
-    if source is None:
+    source = left_side(place, release_id)
+    if source is None or is_empty(place, release_id):
         return True
-    if target:
-        gather(place, source, target)
     try:
-        for path in survey(place, source.root, source.fixed).runtime:
+        for path in survey(place, source.root, source.fixed, full=False).runtime:
             aside(place, source, path)
     except OSError:
         return False

@@ -22,7 +22,16 @@ from airflow_ops.dag_release.agent.place import (
     group_id,
     release_ids,
 )
-from airflow_ops.dag_release.agent.runtime import Side, announce, empty_out, is_ours, live_side
+from airflow_ops.dag_release.agent.runtime import (
+    Side,
+    announce,
+    empty_out,
+    gather,
+    is_empty,
+    is_ours,
+    left_side,
+    live_side,
+)
 from airflow_ops.dag_release.agent.tree import NEIGHBOURS, Entry, digest, kind_of, mode_of, scan
 
 
@@ -109,8 +118,8 @@ def clean(place: Place) -> None:
             shutil.rmtree(path)
         elif place.new_manifest(name) == path and ID.fullmatch(name) and name != live:
             if name not in complete:
-                if not empty_out(place, name):
-                    continue
+                if not is_empty(place, name):
+                    continue  # what a task wrote while it was live waits for a release that does not bring such a file
                 shutil.rmtree(place.release(name), ignore_errors=True)
             path.unlink()
     if place.new_link.is_symlink():
@@ -233,6 +242,10 @@ def seal(place: Place, release_id: str, manifest: dict[str, Any], verified: dict
     if digest(files.values()) != manifest["digest"]:
         raise AgentError(f"{staged} was changed after it was verified")
     if release.exists():  # the host had it before, and it was not live: what was just proved takes its place
+        if waiting := left_side(place, release_id):
+            gather(place, waiting, Side(staged, files, release_id))
+        if not empty_out(place, release_id):
+            raise AgentError(f"{release} holds runtime files that this account cannot move; move them by hand")
         release.rename(place.scratch("before"))
     Manifest(manifest, files).write(place, place.new_manifest(release_id))
     staged.rename(release)

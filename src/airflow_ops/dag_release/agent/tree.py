@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from collections.abc import Container, Iterable, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 RUNTIME_NAMES = frozenset({"__pycache__"})
@@ -108,8 +107,8 @@ class Found(NamedTuple):
     empty: list[str]  # folders with nothing in them, or such as this account cannot see
 
 
-def walk(root: str | os.PathLike[str]) -> Found:
-    """Look at the tree at `root`; what Python writes at run time is left out."""
+def walk(root: str | os.PathLike[str], skip: Container[str] = ()) -> Found:
+    """Look at the tree at `root`, but for the files to `skip`; what Python writes at run time is left out."""
     found, folders = Found({}, []), [""]
     while folders:
         below, names = folders.pop(), 0
@@ -119,9 +118,11 @@ def walk(root: str | os.PathLike[str]) -> Found:
                     path = below + item.name
                     if item.is_dir(follow_symlinks=False):
                         folders += [] if item.name in RUNTIME_NAMES else [f"{path}/"]
-                    elif not item.name.endswith(".pyc") and path != IGNORE:
-                        with suppress(*GONE):
+                    elif path not in skip and not item.name.endswith(".pyc") and path != IGNORE:
+                        try:  # noqa: SIM105 - thousands of files, and nothing is faster
                             found.files[path] = item.stat(follow_symlinks=False)
+                        except GONE:
+                            pass
         except GONE:
             continue
         except PermissionError:
@@ -142,8 +143,10 @@ def read(
     """
     base, known, entries = os.fspath(root), known or {}, []
     for path, info in sorted(files.items()):
-        with suppress(*GONE):
+        try:  # noqa: SIM105
             entries.append(entry_of(path, f"{base}/{path}", info, known.get(path)))
+        except GONE:
+            pass
     return entries
 
 
