@@ -114,11 +114,11 @@ def test_every_playbook_names_it_and_its_death_is_waited_for(watchdog: Watchdog)
         assert watchdog.sh("ss -Hltn 'sport = :8974'")
         assert (watchdog.check(), watchdog.state(), watchdog.restarts()) == ("dead", "active", 1)
         wait(lambda: watchdog.check() == "healthy", 90, "the unit is not healthy")
-        assert watchdog.last()["message"] == "the heartbeat is fresh (database)"
+        assert "the heartbeat is fresh (database)" in watchdog.last()["message"]
     # Without what was left behind the unit has a page again.
     cluster.playbook("playbooks/restart.yml", "-l", "mn02p", *ONLY)
     wait(lambda: watchdog.check() == "healthy", 60, "the unit is not healthy")
-    assert watchdog.last()["message"] == "the heartbeat is fresh (health page)"
+    assert "the heartbeat is fresh (health page)" in watchdog.last()["message"]
 
 
 def test_two_that_run_are_told_once_and_neither_is_stopped(watchdog: Watchdog) -> None:
