@@ -33,12 +33,6 @@ def test_a_worker_never_stops_asking_for_its_broker(cluster: Cluster) -> None:
     assert said.split()[-1] == "None"
 
 
-def troubles(watchdog: Watchdog) -> list[str]:
-    """Return what the watchdog has told of troubles of the unit."""
-    fields = f"AIRFLOW_UNIT={watchdog.unit}.service MESSAGE_ID=6d1f0a1be9c84a4e9a8a1c27c4f6a104"
-    return watchdog.sh(f"sudo journalctl -q -o cat {fields}").splitlines()
-
-
 def check_after_deaths(watchdog: Watchdog, count: int) -> None:
     """Let the watchdog look once systemd has started the unit again so often."""
     show = f"systemctl show -P NRestarts {watchdog.unit}"
@@ -49,7 +43,7 @@ def check_after_deaths(watchdog: Watchdog, count: int) -> None:
 def test_a_service_beside_the_scheduler_that_dies_at_every_start_is_told_once(cluster: Cluster) -> None:
     watchdog = Watchdog(cluster, unit=TRIGGERER)
     watchdog.clear()
-    before = troubles(watchdog)
+    before = watchdog.told("04")
     watchdog.sh("sudo systemctl stop cron")
     try:
         dies = r"[Service]\nExecStart=\nExecStart=/bin/false\n"
@@ -58,7 +52,7 @@ def test_a_service_beside_the_scheduler_that_dies_at_every_start_is_told_once(cl
             for count in range(5):
                 check_after_deaths(watchdog, count)
             beside = watchdog.last()["beside"][f"{TRIGGERER}.service"]
-            told = troubles(watchdog)
+            told = watchdog.told("04")
             shown = cluster.playbook("playbooks/status.yml", check=False).stdout
     finally:
         watchdog.sh(f"sudo systemctl restart {TRIGGERER}; sudo systemctl start cron")
