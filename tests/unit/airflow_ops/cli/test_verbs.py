@@ -52,7 +52,7 @@ def test_an_interruption_is_followed_by_a_verb_that_only_looks(verb: Verb) -> No
 @pytest.mark.parametrize("playbook", sorted(REPOSITORY.glob("playbooks/*.yml")), ids=lambda path: path.stem)
 def test_every_playbook_has_a_verb(playbook: Path) -> None:
     """Those that others import, and those behind a door at the root, are reached by these."""
-    inner = {"preflight_inventory", "migrate", "logins", "retire_passwords", "restart_plugins"}
+    inner = {"preflight_inventory", "migrate", "logins", "retire_passwords"}
     assert playbook.stem in inner | {Path(verb.playbook).stem for verb in VERBS}
 
 
