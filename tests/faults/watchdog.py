@@ -55,7 +55,7 @@ class Watchdog:
         return [json.loads(line) for line in self.sh(f"cat {KEPT}/history.jsonl || true").splitlines()]
 
     def told(self, kind: str) -> list[str]:
-        """Return all messages of a kind about the unit, from the journal; kinds are those of docs/watchdog.md, as 04."""
+        """Return all messages of a kind about the unit, from the journal; kinds as in docs/watchdog.md (04)."""
         fields = f"AIRFLOW_UNIT={self.unit}.service MESSAGE_ID=6d1f0a1be9c84a4e9a8a1c27c4f6a1{kind}"
         return self.sh(f"sudo journalctl -q -o cat {fields}").splitlines()
 
