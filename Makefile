@@ -13,10 +13,12 @@ PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugi
 	roles/watchdog/files roles/airflow_services/files
 
 REPORTS := artifacts/junit
-# For the fault tests: how many labs they run on side by side, which part of them (1/4), more options of pytest.
+# For the fault tests: how many labs they run on side by side, which part of them (1/4), more options of pytest, what the report
+# is called.
 LANES := 2
 SHARD :=
 FAULTS :=
+REPORT = faults$(subst /,of,$(SHARD))
 
 # A shell that has activated a lab, perhaps of another checkout, decides nothing here; recipes activate what they need.
 unexport ANSIBLE_CONFIG ANSIBLE_INVENTORY ANSIBLE_VAULT_PASSWORD_FILE
@@ -71,7 +73,7 @@ test: setup ## lint, unit, molecule and integration, with the time of each
 # Two lanes, each with a lab; the modules go to whichever is free.
 faults: setup ## the fault tests: hosts are killed, cut off, filled (SHARD=1/4 for a part that takes about a quarter)
 	. lab/activate prod && $(BIN)/pytest -q -n $(LANES) --dist loadfile --no-loadscope-reorder --timeout 1800 --durations 20 \
-	  --junit-xml $(REPORTS)/faults$(subst /,of,$(SHARD)).xml --shard "$(SHARD)" $(FAULTS) tests/faults
+	  --junit-xml $(REPORTS)/$(REPORT).xml --shard "$(SHARD)" $(FAULTS) tests/faults
 
 soak: setup ## heavy load, an hour for the watchdog and two for the scheduler (SOAK_SECONDS=600: ten minutes each), and outages of 20 minutes
 	. lab/activate prod && $(BIN)/pytest -q -s --timeout 0 tests/soak
@@ -94,5 +96,6 @@ bundle: setup ## one archive from which a controller without internet installs e
 docs: setup ## write the variable tables of the role READMEs anew
 	$(BIN)/python -m airflow_ops.role_docs
 
-clean-lab: ## take the lab down; leaves no mount, bridge, process or firewall rule
-	@if [ -x $(BIN)/python ]; then . lab/activate && lab destroy; fi
+clean-lab: ## take the lab down, and those of other lanes; leaves no mount, bridge, process or firewall rule
+	@if [ -x $(BIN)/python ]; then . lab/activate && for lane in /var/lib/airflow-ops-lab/$$LAB_NAME[0-9]; do \
+	  if [ -e "$$lane" ]; then LAB_NAME=$${lane##*/} lab destroy; fi; done && lab destroy; fi

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from lab import saved, state, vault
@@ -18,9 +19,10 @@ from lab.settings import REPOSITORY, Settings, from_environment
 
 FINISHED = ("success", "failed")
 POLL = 1.0  # seconds
-# What a built cluster depends on, below the repository: folders of Ansible, and our own code.
+# What a built cluster depends on, below the repository: folders of Ansible and our own code, and files.
 BUILT_FROM = ("roles", "playbooks", "inventories", "library", "module_utils", "src", "lab")
-BUILT_FROM_PLUGINS = ("action_plugins", "filter_plugins")
+BUILT_FROM_PLUGINS = ("action_plugins", "filter_plugins", "callback_plugins")
+BUILT_FROM_FILES = ("*.yml", "ansible.cfg", "pyproject.toml", "requirements.lock")
 # The roles that write addresses, which differ from lab to lab.
 ADDRESSES = "metadata_db,broker"
 TRIGGER = """
@@ -33,12 +35,14 @@ for dag in {dag for dag, _, _ in runs}:
 """
 
 
-def built_from() -> str:
-    """Return a digest of all files that make a cluster what it is."""
+def built_from(environment: str) -> str:
+    """Return the name of a cluster of this tree: its environment and a digest of all files that make it what it is."""
     folders = [REPOSITORY / name for name in (*BUILT_FROM, *BUILT_FROM_PLUGINS)]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    files += [path for pattern in BUILT_FROM_FILES for path in REPOSITORY.glob(pattern)]
     kept = [path for path in files if path.suffix != ".pyc" and not path.is_relative_to(REPOSITORY / "lab/inventory")]
-    return digest({str(path.relative_to(REPOSITORY)): sha256(path.read_bytes()).hexdigest() for path in kept})
+    sums = {str(path.relative_to(REPOSITORY)): sha256(path.read_bytes()).hexdigest() for path in kept}
+    return f"{environment}-{digest(sums)}"
 
 
 @dataclass(frozen=True)
@@ -70,31 +74,48 @@ class Cluster:
 
     @classmethod
     def standing(cls, environment: str) -> Cluster:
-        """Return the cluster of an environment; one whose services do not all run is built first.
+        """Return the cluster of an environment; one of another tree, or whose services do not all run, is built first.
 
-        In a lab that has none of its hosts, a copy of one that this tree has built before does instead, where there is
-        one; otherwise the new one is saved for the next.
+        In a lab without any host, a copy of one that this tree has built before does instead, where there is one;
+        otherwise the new one is saved for the next.
         """
-        cluster = cls.named(environment)
-        hosts = [host.name for host in DEFAULT_HOSTS if host.environment == environment]
-        name = f"{environment}-{built_from()}"
-        new = not set(hosts) & set(state.load(cluster.settings).hosts)
-        if new and saved.exists(cluster.settings, name):
+        cluster, name = cls.named(environment), built_from(environment)
+        empty = not state.load(cluster.settings).hosts
+        if empty and saved.exists(cluster.settings, name):
             subprocess.run(["lab", "restore", name], check=True)
             cluster.playbook("site.yml", "--tags", ADDRESSES)
-        subprocess.run(["lab", "up", *hosts], check=True)
-        if not cluster.runs():
+            cluster._built.write_text(name, "utf-8")
+        subprocess.run(["lab", "up", *cluster.hosts], check=True)
+        if not cluster._is(name) or not cluster.runs():
+            cluster._built.unlink(missing_ok=True)
             cluster.playbook("lab/services/services.yml")
             cluster.playbook("site.yml")
-            if new:
-                cluster.save()
+            cluster._built.write_text(name, "utf-8")
+            if empty:
+                cluster.save(name)
         return cluster
 
-    def save(self) -> None:
-        """Save the hosts, which boot again for it, so that other labs of this tree need not build theirs."""
-        hosts = [host.name for host in DEFAULT_HOSTS if host.environment == self.environment]
-        subprocess.run(["lab", "save", f"{self.environment}-{built_from()}", *hosts], check=True)
+    @property
+    def hosts(self) -> list[str]:
+        """Return the names of its hosts."""
+        return [host.name for host in DEFAULT_HOSTS if host.environment == self.environment]
+
+    @property
+    def _built(self) -> Path:
+        """Return the file that says which tree built the cluster."""
+        return self.settings.state / f"built-{self.environment}"
+
+    def _is(self, name: str) -> bool:
+        return self._built.exists() and self._built.read_text("utf-8") == name
+
+    def save(self, name: str) -> None:
+        """Save the hosts, which boot again for it, so that other labs of this tree need not build theirs.
+
+        :param name: what `built_from` gave before they were built.
+        """
+        subprocess.run(["lab", "save", name, *self.hosts], check=True)
         self.playbook("playbooks/start.yml")
+        self._built.write_text(name, "utf-8")
 
     def runs(self) -> bool:
         """Say whether all services run; one that has just booted gets the time to."""

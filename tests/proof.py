@@ -1,6 +1,6 @@
 """What a proof took: ``python -m tests.proof`` prints the slowest tests and what was not run, from artifacts/junit/.
 
-``python -m tests.proof record`` writes what each module of fault tests took into tests/faults/seconds.yml.
+``python -m tests.proof record`` writes what each module took in the last `make faults` into tests/faults/seconds.yml.
 """
 
 from __future__ import annotations
@@ -34,23 +34,28 @@ def slowest(reports: list[Path]) -> list[str]:
     return [f"{took:6.0f} s  {test}" for took, test in sorted(rows, reverse=True)[:SLOWEST]]
 
 
-def modules(reports: list[Path]) -> dict[str, float]:
-    """Return the seconds of each module of fault tests in the reports."""
+def fault_times(report: Path) -> dict[str, float]:
+    """Return the seconds of each module of fault tests in a report, and of each smoke test."""
+    smoke = {area.smoke for area in selection.areas().values()}
     sums: dict[str, float] = defaultdict(float)
-    for report in reports:
-        for (module, _), took in times(report).items():
-            if module.startswith("tests/faults/"):
-                sums[module.removeprefix("tests/faults/")] += took
+    for (path, name), took in times(report).items():
+        module = path.removeprefix("tests/faults/")
+        sums[module] += took
+        if f"{module}::{name}" in smoke:
+            sums[f"{module}::{name}"] = took
     return dict(sums)
 
 
 def record() -> None:
-    """Write what the modules took, beside what others took when they were measured."""
-    took = {**selection.seconds(), **{name: round(time) for name, time in modules(list(REPORTS.glob("*.xml"))).items()}}
-    known = {module for area in selection.areas().values() for module in area.modules}
-    text = "# What each module of fault tests took when measured, in seconds: `python -m tests.proof record`.\n"
+    """Write what the modules took, the last report's word; what no report has stays as it was."""
+    took = selection.seconds()
+    # Not the report of a proof: there a module may be its smoke test alone.
+    for report in sorted(REPORTS.glob("faults*.xml"), key=lambda path: path.stat().st_mtime):
+        took |= {name: round(time) for name, time in fault_times(report).items()}
+    known = {name for area in selection.areas().values() for name in (*area.modules, area.smoke)}
+    text = "# What each module of fault tests, and each smoke test, took in seconds: `python -m tests.proof record`.\n"
     rows = {name: took[name] for name in sorted(took) if name in known}
-    (selection.FOLDER / "seconds.yml").write_text(text + yaml.safe_dump(rows), "utf-8")
+    (selection.FOLDER / "seconds.yml").write_text(text + yaml.safe_dump(rows, width=200), "utf-8")
 
 
 if __name__ == "__main__":

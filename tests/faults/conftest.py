@@ -59,6 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Take what was chosen, the longest modules first, so that the lanes end together."""
     took, chosen = selection.seconds(), config.stash[CHOSEN]
     names = {item: item.nodeid.removeprefix("tests/faults/") for item in items}
+    if missing := sorted(test for test in chosen.tests if test not in names.values()):
+        raise pytest.UsageError(f"There is no test {missing[0]}, which areas.yml names as the smoke test of an area.")
     left_out = [item for item in items if not chosen.takes(names[item])]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

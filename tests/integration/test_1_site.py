@@ -2,11 +2,14 @@
 
 import subprocess
 
-from lab.airflow_cluster import Cluster
+import pytest
+
+from lab.airflow_cluster import Cluster, built_from
 from tests.integration.conftest import SecondRun
 from tests.integration.recap import changed_by_host, changing_tasks
 
 HOSTS = ("mn01p", "mn02p", "dn01p", "dn02p", "dn03p")
+TREE = built_from("prod")  # as it is before the cluster is built
 
 
 # Names, modes, owners and times of what a role would write, and the packages; logs and Ansible's own traces apart.
@@ -53,7 +56,8 @@ def test_a_preview_of_the_finished_cluster_shows_no_change(cluster: Cluster) -> 
     assert not any(changed_by_host(run).values()), changing_tasks(run)
 
 
+@pytest.mark.usefixtures("second_run")
 def test_everything_is_back_after_all_hosts_have_booted_again(cluster: Cluster) -> None:
     """The copies that are made meanwhile are the clusters of the fault tests."""
-    cluster.save()
+    cluster.save(TREE)
     cluster.playbook("playbooks/status.yml")
