@@ -72,7 +72,7 @@ test: setup ## lint, unit, molecule and integration, with the time of each
 
 # Two lanes, each with a lab; the modules go to whichever is free.
 faults: setup ## the fault tests: hosts are killed, cut off, filled (SHARD=1/4 for a part that takes about a quarter)
-	. lab/activate prod && $(BIN)/pytest -q -n $(LANES) --dist loadfile --no-loadscope-reorder --timeout 1800 --durations 20 \
+	. lab/activate prod && $(BIN)/pytest -v -n $(LANES) --dist loadfile --no-loadscope-reorder --timeout 1800 --durations 20 \
 	  --junit-xml $(REPORTS)/$(REPORT).xml --shard "$(SHARD)" $(FAULTS) tests/faults
 
 soak: setup ## heavy load, an hour for the watchdog and two for the scheduler (SOAK_SECONDS=600: ten minutes each), and outages of 20 minutes
