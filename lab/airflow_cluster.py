@@ -102,8 +102,8 @@ class Cluster:
 
     @property
     def _built(self) -> Path:
-        """Return the file that says which tree built the cluster."""
-        return self.settings.state / f"built-{self.environment}"
+        """Return the file that says which tree built the cluster, beside the secrets that its hosts were given."""
+        return self.settings.inventory / f"built-{self.environment}"
 
     def _is(self, name: str) -> bool:
         return self._built.exists() and self._built.read_text("utf-8") == name
@@ -120,6 +120,11 @@ class Cluster:
     def runs(self) -> bool:
         """Say whether all services run; one that has just booted gets the time to."""
         return self.playbook("playbooks/start.yml", check=False).returncode == 0
+
+    def forget_ends(self) -> None:
+        """Forget which services died so far: what other tests kill is no drift."""
+        for host in self.hosts:
+            self.ssh(host, "sudo rm -rf /var/lib/airflow-ends")
 
     def secrets(self) -> dict[str, Any]:
         """Return what the vault of the environment holds."""

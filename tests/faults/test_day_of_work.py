@@ -92,6 +92,7 @@ class Day:
     def work(self) -> dict[str, Any]:
         """Work through the day and return the state that it leaves."""
         prod = self.sides.prod
+        prod.forget_ends()
         self.deploy()
         (self.tree / "broken.py").write_text("from airflow import DAG\nimport none_such\n")
         assert "none_such" in self.deploy(FAILED)

@@ -22,9 +22,7 @@ ARTIFACTS = REPOSITORY / "artifacts"
 
 @pytest.fixture(autouse=True)
 def nothing_died(cluster: Cluster) -> None:
-    """Forget what died before: that other tests kill services is no drift."""
-    for host in (cluster.scheduler, WORKER):
-        cluster.ssh(host, "sudo rm -rf /var/lib/airflow-ends")
+    cluster.forget_ends()
 
 
 @pytest.fixture

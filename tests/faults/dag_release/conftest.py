@@ -15,11 +15,14 @@ from tests.faults.dag_release.fleet import Fleet
 
 HOSTS = 4
 READER = Path(__file__).with_name("reader.py")
+PASSES = "/run/reader/passes"  # not on a disk, which a test may fill
 UNIT = f"""\
 [Service]
 User=airflow
 StateDirectory=reader
-ExecStart=/usr/bin/python3 -B /opt/reader.py {HOME}/dags /var/lib/reader airflow
+RuntimeDirectory=reader
+RuntimeDirectoryPreserve=yes
+ExecStart=/usr/bin/python3 -B /opt/reader.py {HOME}/dags /var/lib/reader/wrong {PASSES} airflow
 Restart=always
 [Install]
 WantedBy=multi-user.target
@@ -30,6 +33,7 @@ WantedBy=multi-user.target
 def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Boot the hosts, deliver a first release and start the readers; take the hosts away afterwards."""
     folder = tmp_path_factory.mktemp("dag_release")
+    source.declare(folder)
     cluster = PlainCluster.up(HOSTS, folder / "inventory.yml")
     fleet = Fleet(cluster, folder / "dags")
     source.renew(fleet.tree)
@@ -46,13 +50,13 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def fleet(readers: Fleet) -> Iterator[Fleet]:
     """Return the fleet with a tree that is not live yet; no reader may have seen anything wrong during the test."""
     source.renew(readers.tree)
-    readers.cluster.everywhere("sudo rm -f /var/lib/reader/passes")
+    readers.cluster.everywhere(f"sudo rm -f {PASSES}")
     yield readers
     for host in readers.hosts:
         readers.heal(host)
         readers.free(host)
     said = readers.cluster.everywhere(
-        "cd /var/lib/reader; systemctl is-active reader; cat passes; cat wrong; sudo rm -f wrong"
+        f"systemctl is-active reader; cat {PASSES}; cd /var/lib/reader; cat wrong; sudo rm -f wrong"
     )
     for host, text in said.items():
         active, passes, *wrong = text.splitlines()

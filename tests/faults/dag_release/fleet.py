@@ -29,7 +29,7 @@ class Delivery:
     """A run of deploy_dags.yml as a process of its own."""
 
     def __init__(self, cluster: PlainCluster, tree: Path, *more: str) -> None:
-        argv = cluster.argv("deploy_dags.yml", "-l", "datanodes", "-e", json.dumps(source.order(tree)), *more)
+        argv = cluster.argv("deploy_dags.yml", "-l", "datanodes", "-e", f"dag_release_source={tree}", *more)
         # Plain hosts have no Airflow that could parse.
         self.process = subprocess.Popen(
             [*argv, "-e", "dag_release_parse=false"],
@@ -181,8 +181,8 @@ class Fleet:
         finally:
             self.deliver_well()
             self.cluster.everywhere(
-                "sudo rm -f /var/lib/reader/passes; sudo systemctl start reader; "
-                "until [ -e /var/lib/reader/passes ]; do sleep 0.1; done"
+                "sudo rm -f /run/reader/passes; sudo systemctl start reader; "
+                "until [ -e /run/reader/passes ]; do sleep 0.1; done"
             )
 
     @contextlib.contextmanager

@@ -67,17 +67,18 @@ def one_pass(link: Path, owner: int) -> "list[str]":
 
 
 def main() -> None:
-    """Read for ever; the findings and the number of passes go to the folder named on the command line."""
-    link, folder, account = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    owner, passes = pwd.getpwnam(account).pw_uid, 0
+    """Read for ever; the findings and the number of passes go to the files named on the command line."""
+    link, findings, count = map(Path, sys.argv[1:4])
+    owner, passes = pwd.getpwnam(sys.argv[4]).pw_uid, 0
     while True:
         wrong = one_pass(link, owner)
         passes += 1
         if wrong:
-            with (folder / "wrong").open("a") as file:
+            with findings.open("a") as file:
                 file.writelines(f"{time.strftime('%T')} {line}\n" for line in wrong)
-        (folder / ".passes").write_text(f"{passes}\n")
-        (folder / ".passes").replace(folder / "passes")
+        new = count.with_suffix(".new")
+        new.write_text(f"{passes}\n")
+        new.replace(count)
 
 
 if __name__ == "__main__":

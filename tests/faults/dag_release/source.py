@@ -15,9 +15,11 @@ NEIGHBOUR = "include"
 PAYLOAD = 24 << 20  # bytes: staging them takes a moment, in which a fault can be caused
 
 
-def order(tree: Path) -> dict[str, object]:
-    """Return the variables that name the tree."""
-    return {"dag_release_source": str(tree), "dag_release_neighbours": [NEIGHBOUR]}
+def declare(inventory: Path) -> None:
+    """Name the folder beside the tree in the variables of an inventory's folder, for every way to deliver."""
+    variables = inventory / "group_vars/all.yml"
+    variables.parent.mkdir()
+    variables.write_text(json.dumps({"dag_release_neighbours": [NEIGHBOUR]}), "utf-8")
 
 
 def renew(tree: Path) -> str:
