@@ -66,7 +66,10 @@ def drift_report(
 ) -> dict[str, Any]:
     """Return the report."""
     seen = {host: each.get("seen") for host, each in results.items()}
-    return compare(seen, reference, ignored, float(clock_limit), schedulers.get("others", ()))
+    report = compare(seen, reference, ignored, float(clock_limit), schedulers.get("others", ()))
+    error = schedulers.get("error")
+    unknown = f"\nNobody can tell whether another scheduler runs, since {error}." if error else ""
+    return {**report, "text": f"{report['text']}{unknown}"}
 
 
 class FilterModule:

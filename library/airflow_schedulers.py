@@ -24,6 +24,13 @@ options:
     description: How long a heartbeat that belongs to no process is watched.
     type: float
     required: true
+  unit_hosts:
+    description: >-
+      The hosts on which a unit may run the scheduler. A heartbeat of one of them that is not in O(looks) may be that of
+      the unit's own, so it is not judged. Without them every heartbeat counts whose process was not seen.
+    type: list
+    elements: str
+    default: []
   patience:
     description: How long a database that does not answer is asked again, in seconds.
     type: float
@@ -38,6 +45,7 @@ EXAMPLES = r"""
 - name: Look for another scheduler
   airflow_schedulers:
     looks: {mn02p: {hostname: mn02p, schedulers: []}}
+    unit_hosts: [mn02p]
     seconds: 40
     python: /usr/hmg/2.2.1.0-552/airflow/venv/bin/python
     user: airflow
@@ -55,7 +63,9 @@ others:
     host: {description: The host on which it runs., type: str}
     text: {description: "Who it is, in words: process, account, host, since when, command.", type: str}
 error:
-  description: Why the database could not be asked, without a full stop; empty when it was, or when there is none yet.
+  description: >-
+    Why there may be more of them, without a full stop: the database could not be asked, or hosts of O(unit_hosts) were
+    not looked at. Empty when all is known, or when there is no database yet.
   type: str
   returned: always
 """
@@ -70,6 +80,7 @@ from ansible.module_utils.airflow_python import ARGUMENTS, InsideError, NotInsta
 from ansible.module_utils.airflow_watchdog.schedulers import (
     Process,
     Row,
+    is_same,
     main_process,
     of_another_database,
     paired,
@@ -83,6 +94,7 @@ SPEC: dict[str, Any] = {
     **ARGUMENTS,
     "looks": {"type": "dict", "required": True},
     "seconds": {"type": "float", "required": True},
+    "unit_hosts": {"type": "list", "elements": "str", "default": []},
     "patience": {"type": "float", "default": 0},
 }
 PAUSE = 5.0  # seconds
@@ -109,19 +121,33 @@ def strangers(pairs: list[Pair], now: float) -> list[dict[str, str]]:
     ]
 
 
+def unseen(params: Mapping[str, Any]) -> list[str]:
+    """Return the hosts that may run the unit's own scheduler and were not looked at."""
+    return [host for host in params["unit_hosts"] if host not in params["looks"]]
+
+
+def jobs_of(hosts: list[str], rows: list[list[Any]]) -> list[int]:
+    """Return the jobs of these hosts."""
+    return [row[0] for row in rows if any(is_same(row[1], host) for host in hosts)]
+
+
 def look(params: dict[str, Any]) -> list[dict[str, str]]:
     """Return the others; Airflow starts a second time only when there is a heartbeat to watch."""
     here, now = socket.gethostname(), time.time()
     request: dict[str, Any] = {"host": here, "known": [], "seconds": 0}
     answer = run_inside(params, program, request)["rows"]
     pairs = pairs_of(params["looks"], [Row(*each) for each in answer], now)
-    request["known"] = [row.job for _host, _process, row in pairs if row]
+    known = [
+        row.job for _host, each, row in pairs if row and (each.own or not of_another_database(each.since, row, now))
+    ]
+    request["known"] = known + jobs_of(unseen(params), answer)
     alive: list[list[Any]] = []
     if program.watched(answer, request["known"], here, now):
         later = run_inside(params, program, {**request, "seconds": params["seconds"]})
         # systemd may have started the unit meanwhile, after its death.
         again = pairs_of({here: seen(main_process())}, [Row(*each) for each in later["rows"]], time.time())
         own = [row.job for _host, process, row in again if row and process.own]
+        own += jobs_of(unseen(params), later["alive"])  # one that started there meanwhile
         alive = [row for row in later["alive"] if row[0] not in own]
     return [*strangers(pairs, now), *({"host": row[1], "text": row_text(*row[1:4])} for row in alive)]
 
@@ -143,7 +169,9 @@ def patient_look(params: dict[str, Any]) -> list[dict[str, str]]:
 def main() -> None:
     """Look and report."""
     module = AnsibleModule(SPEC, supports_check_mode=True)
-    others, error = strangers(pairs_of(module.params["looks"], [], 0), 0), ""
+    others = strangers(pairs_of(module.params["looks"], [], 0), 0)
+    hosts = unseen(module.params)
+    error = f"this run did not look at {', '.join(hosts)}" if hosts else ""
     try:
         others = patient_look(module.params)
     except NotInstalledError:

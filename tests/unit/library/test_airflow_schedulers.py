@@ -66,6 +66,10 @@ def process(pid: int, age: float, own: bool = False) -> dict[str, Any]:
     return {**names, "own": own}
 
 
+def params(looks: dict[str, Any], *unit_hosts: str) -> dict[str, Any]:
+    return {"looks": looks, "unit_hosts": [*unit_hosts], "seconds": 40}
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Let the database answer with the rows of three schedulers; return what it is asked."""
@@ -86,7 +90,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def test_processes_and_heartbeats_are_put_together(asked: list[dict[str, Any]]) -> None:
     looks = {HERE: {"hostname": HERE, "schedulers": [process(20, 710), process(10, 910, own=True), process(30, 4000)]}}
-    found = airflow_schedulers.look({"looks": looks, "seconds": 40})
+    found = airflow_schedulers.look(params(looks))
     assert found == [
         {"host": HERE, "text": f"process 20 of root on {HERE} since 2027-01-15T07:48:10Z (airflow scheduler)"},
         {"host": "dn01p", "text": "that of dn01p writes heartbeats (account airflow, since 2027-01-15T07:51:40Z)"},
@@ -99,7 +103,7 @@ def test_nothing_is_watched_where_every_heartbeat_has_its_process(asked: list[di
         HERE: {"hostname": HERE, "schedulers": [process(10, 910, own=True), process(20, 710)]},
         "dn01p": {"hostname": "dn01p", "schedulers": [process(40, 505)]},
     }
-    assert [each["host"] for each in airflow_schedulers.look({"looks": looks, "seconds": 40})] == [HERE, "dn01p"]
+    assert [each["host"] for each in airflow_schedulers.look(params(looks))] == [HERE, "dn01p"]
     assert len(asked) == 1
 
 
@@ -118,12 +122,12 @@ def test_a_database_that_is_not_up_yet_is_asked_again(
     monkeypatch.setattr(airflow_schedulers, "run_inside", answer)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    params = {"looks": {}, "seconds": 40, "patience": patience}
+    asks = {**params({}), "patience": patience}
     if error:
         with pytest.raises(InsideError):
-            airflow_schedulers.patient_look(params)
+            airflow_schedulers.patient_look(asks)
     else:
-        assert airflow_schedulers.patient_look(params) == []
+        assert airflow_schedulers.patient_look(asks) == []
 
 
 def test_a_unit_that_systemd_has_started_meanwhile_is_no_other_one(
@@ -132,4 +136,35 @@ def test_a_unit_that_systemd_has_started_meanwhile_is_no_other_one(
     started = [*LIVE[:1], HERE, *LIVE[2:]]
     answers = iter([{"rows": [KILLED], "alive": []}, {"rows": [started, KILLED], "alive": [started]}])
     monkeypatch.setattr(airflow_schedulers, "run_inside", lambda *_: next(answers))
-    assert airflow_schedulers.look({"looks": {HERE: {"hostname": HERE, "schedulers": []}}, "seconds": 40}) == []
+    assert airflow_schedulers.look(params({HERE: {"hostname": HERE, "schedulers": []}})) == []
+
+
+ELSEWHERE = {"dn03p": {"hostname": "dn03p", "schedulers": []}}
+UNSEEN: dict[str, tuple[dict[str, Any], list[str], list[str], list[int]]] = {
+    "every host of the unit was looked at": ({HERE: {"hostname": HERE, "schedulers": []}}, [HERE], ["dn01p"], []),
+    "the scheduler's host was left out": (ELSEWHERE, [HERE], ["dn01p"], [3, 4]),
+    "also the standby, which may run it": (ELSEWHERE, [HERE, "dn01p"], [], []),
+    "nobody else's process is hidden by that": (
+        {"dn03p": {"hostname": "dn03p", "schedulers": [process(20, 100)]}},
+        [HERE, "dn01p"],
+        ["dn03p"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("looks", "hosts", "others", "known"), UNSEEN.values(), ids=UNSEEN)
+def test_the_unit_of_a_host_that_was_not_looked_at_is_no_other_one(
+    asked: list[dict[str, Any]], looks: dict[str, Any], hosts: list[str], others: list[str], known: list[int]
+) -> None:
+    assert [each["host"] for each in airflow_schedulers.look(params(looks, *hosts))] == others
+    assert asked[-1]["known"] == known
+    assert airflow_schedulers.unseen(params(looks, *hosts)) == [host for host in hosts if host not in looks]
+
+
+def test_one_that_starts_meanwhile_on_a_host_that_was_not_looked_at_is_the_unit_s(
+    monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]
+) -> None:
+    answers = iter([{"rows": [LIVE], "alive": []}, {"rows": [OWN, LIVE], "alive": [OWN]}])
+    monkeypatch.setattr(airflow_schedulers, "run_inside", lambda *_: next(answers))
+    assert airflow_schedulers.look(params(ELSEWHERE, HERE)) == []

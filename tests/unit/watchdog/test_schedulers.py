@@ -137,7 +137,9 @@ def row(job: int, since: float, beat: float = NOW, host: str = HERE, running: bo
         pytest.param([(1, 100.0)], [row(5, 108)], {1: 5}, id="its own"),
         pytest.param([(1, 100.0)], [row(5, 108, host=f"{HERE}.example.com")], {1: 5}, id="under a longer name"),
         pytest.param([(1, 100.0)], [row(5, 108, host="elsewhere")], {}, id="another host's"),
-        pytest.param([(1, 100.0)], [row(5, 108, beat=9, running=False)], {1: 5}, id="called dead meanwhile"),
+        pytest.param([(1, 100.0)], [row(5, 108, beat=9, running=False)], {}, id="one that ended, of another's begin"),
+        pytest.param([(1, 100.0)], [row(5, 108, running=False)], {1: 5}, id="called dead, and it goes on"),
+        pytest.param([(1, 100.0)], [row(5, 108, beat=9)], {1: 5}, id="it hangs"),
         pytest.param([(1, 100.0), (2, 200.0)], [row(6, 210), row(5, 108)], {1: 5, 2: 6}, id="two"),
         pytest.param([(2, 200.0)], [row(6, 210), row(5, 108)], {2: 6}, id="one of them was killed"),
         pytest.param([(1, 100.0)], [row(5, 3708)], {1: 5}, id="the clock was set while it ran"),
@@ -151,8 +153,15 @@ def test_paired(found: list[tuple[int, float]], rows: list[Row], jobs: dict[int,
 
 @pytest.mark.parametrize(
     ("age", "found", "other"),
-    [(60, None, False), (400, None, True), (400, row(1, 0), False)],
-    ids=["it has just begun", "it has written nothing here", "it has a row"],
+    [
+        (60, None, False),
+        (400, None, True),
+        (400, row(1, 0), False),
+        (400, row(1, 0, NOW - 200), False),
+        (4000, row(1, 0, NOW - 400), True),
+        (60, row(1, 0, NOW - 400), False),
+    ],
+    ids=["just begun", "nothing here", "a row", "it hangs", "the row of one that was killed", "the same, just begun"],
 )
 def test_a_scheduler_of_another_database_is_none_of_ours(age: float, found: Row | None, other: bool) -> None:
     assert of_another_database(NOW - age, found, NOW) is other

@@ -209,10 +209,12 @@ def row_of(host: str, since: float, rows: list[Row]) -> Row | None:
 def paired(host: str, found: list[tuple[int, float]], rows: list[Row], alive: float) -> dict[int, Row]:
     """Return the row that each process of a host wrote, given as process id and begin, the first ones first.
 
+    A row that has ended is nobody's: its begin alone would make one of ours of a scheduler of another database.
+
     :param alive: from which moment on a heartbeat shows one that lives.
     """
     pairs: dict[int, Row] = {}
-    left = [row for row in rows if is_same(row.host, host)]
+    left = [row for row in rows if is_same(row.host, host) and (row.running or row.beat >= alive)]
     for pid, since in found:
         row = row_of(host, since, left)
         if row:
@@ -233,8 +235,11 @@ def text_of(process: Process, where: str = "") -> str:
 
 
 def of_another_database(since: float, row: Row | None, now: float) -> bool:
-    """Say whether a scheduler works with another database: it has had the time to write its row here, and has not."""
-    return row is None and now - since > ROW_AFTER[1]
+    """Say whether a scheduler works with another database: it has had the time to write here, and has not.
+
+    So does the row of one that was killed and had begun at about the same time, which nobody has called dead yet.
+    """
+    return now - max(since, row.beat if row else 0) > ROW_AFTER[1]
 
 
 def utc(moment: float) -> str:
