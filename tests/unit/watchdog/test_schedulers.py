@@ -248,3 +248,30 @@ def test_a_page_that_another_process_answers_is_not_the_unit_s(tmp_path: Path, m
     assert look.look(settings)[4:6] == ("stale", "database")
     monkeypatch.setattr(look, "answers_itself", lambda *_: True)
     assert look.look(settings)[4:6] == ("fresh", "health page")
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "told"),
+    [
+        pytest.param({"database": "up", "jobs": [OWN_ROW]}, [], ("fresh", "database"), id="the database answers"),
+        pytest.param({"database": "down"}, ["page"], ("fresh", "health page"), id="it is down"),
+        pytest.param({}, ["page"], ("fresh", "health page"), id="nobody can ask it"),
+    ],
+)
+def test_the_page_of_another_manager_s_scheduler_is_asked_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], asked: list[str], told: tuple[str, str]
+) -> None:
+    """With a pool of connections the first look at it ends a busy scheduler (docs/decisions/0002)."""
+    pages: list[str] = []
+
+    def page(*_: object) -> str:
+        pages.append("page")
+        return "fresh"
+
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(look, "shown", lambda _config: {"LoadState": "not-found"})
+    monkeypatch.setattr(look, "processes", lambda _main: [OWN._replace(own=False)])
+    monkeypatch.setattr(look, "ask_database", lambda *_: answer)
+    monkeypatch.setattr(look, "health_page", page)
+    assert look.look(config(tmp_path))[4:6] == told
+    assert pages == asked

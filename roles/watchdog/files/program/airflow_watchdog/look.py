@@ -49,11 +49,9 @@ def look(config: Config, deep: bool = True) -> Probe:
         return worker(config, probe, deep)
     main = int(unit.get("MainPID") or 0)
     found = processes(main)
-    if state in ("active", "missing"):
-        page = health_page(config.health_url, config.probe_timeout)
-        # One who started a scheduler by hand has its page, too, and so has what such a scheduler left behind.
-        page = page if state == "missing" or answers_itself(main, port_of(config.health_url), found) else "unknown"
-        probe = probe._replace(heartbeat=page, source="health page")
+    # One who started a scheduler by hand has its page, too, and so has what such a scheduler left behind.
+    if state == "active" and answers_itself(main, port_of(config.health_url), found):
+        probe = probe._replace(heartbeat=health_page(config.health_url, config.probe_timeout), source="health page")
     if state == "missing":
         probe = probe._replace(uptime=process_age(config.process))
     return asked_further(config, probe, heads(found))
@@ -92,13 +90,18 @@ def worker(config: Config, probe: Probe, deep: bool) -> Probe:
 
 
 def asked_further(config: Config, probe: Probe, found: list[Process]) -> Probe:
-    """Return the probe with what processes and the database show, or airflow jobs check when these say nothing."""
+    """Return the probe with what processes and the database show; when these say nothing, with what is left to ask.
+
+    That is the page of another manager's scheduler: with a pool of connections its first look ends a busy one.
+    """
     answer = ask_database(config)
     probe = probe._replace(database=answer.get("database", "unknown"))
     own, strangers = parted(found, probe.unit)
     if probe.database == "up":
         return of_database(config, probe, own, strangers, [Row(*each) for each in answer["jobs"]])
     probe = probe._replace(others=tuple(map(text_of, strangers)))
+    if probe.unit == "missing":
+        probe = probe._replace(heartbeat=health_page(config.health_url, config.probe_timeout), source="health page")
     if probe.heartbeat == "unknown" and probe.database == "unknown" and probe.unit in ("active", "missing"):
         return probe._replace(heartbeat=jobs_check(config, socket.gethostname()), source="airflow jobs check")
     return probe
