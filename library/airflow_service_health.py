@@ -76,6 +76,7 @@ from ansible.module_utils.airflow_watchdog.schedulers import answers_itself, lis
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
+REFUSED = "exec-condition"  # how systemd calls the end of a unit that its ExecCondition did not let start
 PAUSE = 2  # seconds; an Airflow command needs two seconds of a core, so asking more often slows the start down
 
 
@@ -120,9 +121,15 @@ class Probe:
         port = urlsplit(self._module.params["url"]).port or 80
         return bool(listening(port)) and not answers_itself(int(self.unit("MainPID")), port, [])
 
+    def given_up(self) -> bool:
+        """Say whether systemd does not start the unit any more."""
+        return self.unit("ActiveState") == "failed" or self.unit("Result") == REFUSED
+
     def problem(self) -> str:
         """Say what keeps the service from being healthy; empty when nothing does."""
         state = self.unit("ActiveState")
+        if state == "inactive" and self.unit("Result") == REFUSED:
+            return "another scheduler keeps it from starting"
         if state != "active":
             return f"systemd calls it {state}"
         if self._module.params["url"] and not self.foreign_page():
@@ -148,7 +155,7 @@ def main() -> None:
     probe, unit, start = Probe(module), module.params["unit"], time.monotonic()
     while problem := probe.problem():
         waited = time.monotonic() - start
-        if waited > module.params["timeout"] or probe.unit("ActiveState") == "failed":
+        if waited > module.params["timeout"] or probe.given_up():
             module.fail_json(msg=f"{unit} is not healthy after {waited:.0f} s: {problem}; see journalctl -u {unit}.")
         time.sleep(PAUSE)
     foreign = probe.foreign_page()

@@ -54,3 +54,23 @@ def test_a_page_of_another_process_says_nothing_about_the_unit(
     probe = Probe(SimpleNamespace(params=params, run_command=run))
     assert probe.foreign_page() is foreign
     assert probe.problem() == ("'airflow jobs check' returns 1" if foreign or not url else "")
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "problem", "given_up"),
+    [
+        ("activating", "success", "systemd calls it activating", False),
+        ("failed", "exit-code", "systemd calls it failed", True),
+        ("inactive", "success", "systemd calls it inactive", False),
+        ("inactive", "exec-condition", "another scheduler keeps it from starting", True),
+    ],
+)
+def test_what_systemd_says_of_a_unit_that_does_not_run(state: str, result: str, problem: str, given_up: bool) -> None:
+    shown = {"ActiveState": state, "Result": result}
+    probe = Probe(
+        SimpleNamespace(
+            params={"unit": "airflow-scheduler.service"},
+            run_command=lambda argv, check_rc: (0, shown[argv[2].partition("=")[2]], ""),
+        )
+    )
+    assert (probe.problem(), probe.given_up()) == (problem, given_up)

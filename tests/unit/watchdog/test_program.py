@@ -473,6 +473,8 @@ def test_secrets_of_airflow_cfg(tmp_path: Path) -> None:
     [
         ("the key is fernet-marker.", "the key is ********."),
         ("amqp://airflow:brokersecret@mn01p:5672/x", "amqp://airflow:********@mn01p:5672/x"),
+        ("mysql://airflow:a@b/c@mn01p/x", "mysql://airflow:********@mn01p/x"),
+        ("http://mn02p:8080/health is away", "http://mn02p:8080/health is away"),
         ("password=hunter2 next", "password=******** next"),
         ("{'smtp_password': 'hunter2', 'a': 1}", "{'smtp_password': '********', 'a': 1}"),
         ("SECRET_KEY: abc", "SECRET_KEY: ********"),

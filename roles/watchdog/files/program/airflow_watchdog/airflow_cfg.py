@@ -29,12 +29,26 @@ def parsed(text: str) -> dict[str, dict[str, str]]:
 
 
 def secrets_of(cfg: dict[str, dict[str, str]]) -> list[str]:
-    """Return the values of airflow.cfg that no report may hold, the longest first, and passwords inside URLs."""
+    """Return the values of airflow.cfg that no report may hold, the longest first, and parts of them that errors quote.
+
+    Those are the passwords inside URLs, and what follows a % that somebody forgot to double.
+    """
     found = set()
     for section in cfg.values():
         for key, value in section.items():
             if len(value) > 3 and any(word in key for word in SECRET_WORDS):
-                found.add(value)
+                found |= {value, value.replace("%", "%%")}
+                found |= {text for text in parts_from_percent(value) if len(text) > 3}
                 for password in re.findall(r"://[^:/@\s]*:([^@\s]+)@", value):
                     found |= {password, unquote(password)}
     return sorted(found, key=len, reverse=True)
+
+
+def parts_from_percent(value: str) -> set[str]:
+    """Return what follows each % of a value, with it, as Python's error about it quotes that."""
+    return {
+        text
+        for number, sign in enumerate(value)
+        if sign == "%"
+        for text in (value[number:], repr(value[number:])[1:-1])
+    }

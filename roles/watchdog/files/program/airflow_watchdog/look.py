@@ -94,7 +94,7 @@ def asked_further(config: Config, probe: Probe, found: list[Process]) -> Probe:
 
     That is the page of another manager's scheduler: with a pool of connections its first look ends a busy one.
     """
-    answer = ask_database(config)
+    answer = ask_database(config.home)
     probe = probe._replace(database=answer.get("database", "unknown"))
     own, strangers = parted(found, probe.unit)
     if probe.database == "up":
@@ -200,13 +200,13 @@ def health_of(first_line: bytes) -> str:
 
 def progress(config: Config) -> Progress | None:
     """Ask the database whether work goes on; None when it cannot be asked."""
-    answer = ask_database(config, "progress")
+    answer = ask_database(config.home, "progress")
     return Progress(**answer["progress"]) if answer.get("database") == "up" else None
 
 
-def ask_database(config: Config, *parts: str) -> dict[str, Any]:
+def ask_database(home: str, *parts: str) -> dict[str, Any]:
     """Return the answer of queries.py, empty when it cannot run; it needs Airflow's own Python, for the driver."""
-    command = [f"{config.home}/venv/bin/python", "-I", QUERIES, f"{config.home}/airflow.cfg", *parts]
+    command = [f"{home}/venv/bin/python", "-I", QUERIES, f"{home}/airflow.cfg", *parts]
     code, text = run(command, DATABASE_TIMEOUT)
     try:
         return dict(json.loads(text)) if code == 0 else {}

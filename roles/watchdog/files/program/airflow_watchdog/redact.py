@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# Also of an address that is not whole, as the exception has it that complains about it.
-URL_PASSWORD = re.compile(r"(//[^:/@\s]*:)[^@\s]+(@)")
+# Also of an address that is not whole, as the exception has it that complains about it; up to the last @ of its word.
+URL_PASSWORD = re.compile(r"(//[^:/@\s]*:)\S+(@)")
 ASSIGNMENT = re.compile(r"(?i)((?:password|passwd|secret|token|fernet_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+")
 OPTION = re.compile(r"(?i)(--?[\w-]*(?:password|passwd|secret|token|key)[\w-]*[= ])\S+")
 LONG = 5000  # characters; patterns take their time with more

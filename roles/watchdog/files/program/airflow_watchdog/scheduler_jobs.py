@@ -1,0 +1,1 @@
+../../../../../module_utils/airflow_inside/scheduler_jobs.py
