@@ -5,8 +5,12 @@ What dies and is started again by systemd is told, too.
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -141,13 +145,70 @@ def test_two_that_run_are_told_once_and_neither_is_stopped(watchdog: Watchdog) -
         assert (watchdog.pid(), mains(cluster, FAR)) == (own, [pid])
 
 
+@pytest.mark.parametrize("host", ["mn02p", FAR])
+def test_systemd_starts_none_beside_one_by_hand(watchdog: Watchdog, host: str) -> None:
+    """Somebody ends the unit's scheduler, whose one by hand still runs; systemd would start the unit again."""
+    cluster, own = watchdog.cluster, writes(watchdog.cluster, "mn02p")
+    with by_hand(cluster, host, "nohup") as pid:
+        wait(lambda: bool(writes(cluster, host, unlike=own)), 90, "it writes no heartbeat")
+        watchdog.sh(f"sudo kill {watchdog.pid()}")
+        wait(lambda: watchdog.state() == "inactive", 60, "systemd has started the unit")
+        who = f"process {pid} of airflow since 20" if host == "mn02p" else f"that of {host} writes heartbeats"
+        assert f"Not started: another scheduler runs, {who}" in watchdog.sh(
+            f"sudo journalctl -q -o cat -n 20 -u {UNIT}"
+        )
+        assert (watchdog.check(), watchdog.restarts()) == ("runs elsewhere", 0)
+        watchdog.sh(f"sudo systemctl start {UNIT}")
+        assert (watchdog.state(), mains(cluster, host)) == ("inactive", [pid])
+        assert len(watchdog.sh(f"sudo cat {ENDS}").splitlines()) == 1  # its own; what was not started has not died
+    wait(lambda: watchdog.check() == "healthy", 120, "the watchdog does not bring the unit back")
+    assert watchdog.restarts() == 1
+
+
+def test_a_start_waits_for_the_row_of_a_host_that_died_and_not_for_ever(watchdog: Watchdog) -> None:
+    """As after a forced failover: nobody has called the old scheduler dead, and its heartbeat is seconds old."""
+    cluster = watchdog.cluster
+    with by_hand(cluster, FAR, "nohup") as pid:
+        wait(lambda: bool(writes(cluster, FAR)), 90, "it writes no heartbeat")
+        cluster.ssh(FAR, f"sudo kill -9 {pid}")
+        begin = time.monotonic()
+        watchdog.sh(f"sudo systemctl restart {UNIT}")
+        print(f"\nstart beside a row that nobody writes: {time.monotonic() - begin:.0f} s")
+        assert watchdog.state() == "active"
+    watchdog.wait_until_healthy()
+
+
+def test_a_start_asks_in_a_moment(watchdog: Watchdog) -> None:
+    watchdog.sh(f"sudo systemctl stop {UNIT}")
+    begin = time.monotonic()
+    assert watchdog.sh(f"sudo -u airflow python3 -I -S /usr/local/lib/airflow-units alone {HOME}; echo $?") == "0"
+    print(f"\nwhat a start asks first: {time.monotonic() - begin:.1f} s")
+    assert time.monotonic() - begin < 5
+
+
+def test_a_run_that_does_not_see_the_scheduler_host_does_not_call_its_scheduler_another_one(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    away = tmp_path / "away.yml"
+    away.write_text("prod: {hosts: {mn02p: {ansible_port: 1}}}\n")  # as one that ssh does not reach
+    unknown = "obody can tell whether another scheduler runs, since this run did not look at mn02p"
+    limited = " ".join(cluster.playbook("playbooks/status.yml", "-l", "dn01p").stdout.split())
+    drift = " ".join(cluster.playbook("playbooks/drift.yml", "-l", "datanodes", check=False).stdout.split())
+    unreachable = said(cluster, "playbooks/status.yml", "-i", str(away))
+    assert "mn02p is unreachable" in unreachable
+    for text in (limited, drift, unreachable):
+        assert unknown in text
+        assert "!! another scheduler" not in text
+        assert "end that one" not in text
+
+
 def test_the_row_of_a_killed_one_blocks_no_restart_of_its_own(watchdog: Watchdog) -> None:
     before = watchdog.pid()
     watchdog.sh(f"sudo kill -9 {before}")
     watchdog.cluster.playbook("playbooks/restart.yml", "-l", "mn02p", *ONLY)
     watchdog.wait_until_healthy(other_than=before)
     wait(lambda: watchdog.check() == "healthy", 60, "the unit is not healthy")
-    assert "signal KILL" in watchdog.sh(f"cat {ENDS}")
+    assert "signal KILL" in watchdog.sh(f"sudo cat {ENDS}")
     assert "The scheduler of this host died " in watchdog.sh("watchdog status")
 
 
@@ -157,7 +218,7 @@ def test_a_restart_hides_no_crash(watchdog: Watchdog) -> None:
     broken = rf"[Service]\nEnvironment=AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=mysql//airflow:{marker}@mn01p/airflow\n"
     with watchdog.unit_with(broken):
         watchdog.sh(f"sudo systemctl restart {UNIT}")
-        wait(lambda: bool(watchdog.sh(f"cat {ENDS} || true")), 90, "nobody wrote down that it died")
+        wait(lambda: bool(watchdog.sh(f"sudo cat {ENDS} || true")), 90, "nobody wrote down that it died")
         watchdog.check()
     watchdog.sh(f"sudo systemctl restart {UNIT}")
     watchdog.wait_until_healthy()
@@ -170,3 +231,35 @@ def test_a_restart_hides_no_crash(watchdog: Watchdog) -> None:
         assert marker not in text
     assert marker not in watchdog.sh(f"sudo cat {ENDS}")
     assert "! died" in drift
+
+
+MARKER = """
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void mark(void) {
+    FILE *file = fopen("/opt/loaded-by", "a");
+    if (file) { fprintf(file, "%d\\n", getuid()); fclose(file); }
+}
+"""
+
+
+def test_what_the_unit_s_environment_preloads_is_not_root_s(watchdog: Watchdog, tmp_path: Path) -> None:
+    source, library = tmp_path / "marker.c", tmp_path / "marker.so"
+    source.write_text(MARKER)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    encoded = base64.b64encode(library.read_bytes()).decode()
+    watchdog.cluster.ssh("mn02p", "base64 -d | sudo tee /opt/marker.so >/dev/null", stdin=encoded)
+    watchdog.sh("sudo install -m 666 /dev/null /opt/loaded-by")
+    try:
+        with watchdog.unit_with(r"[Service]\nEnvironment=LD_PRELOAD=/opt/marker.so\n"):
+            watchdog.sh(f"sudo systemctl restart {UNIT}")
+            watchdog.sh(f"sudo kill -9 {watchdog.pid()}")
+            wait(lambda: "signal KILL" in watchdog.sh(f"sudo cat {ENDS} || true"), 30, "nobody wrote down that it died")
+            assert {*watchdog.sh("cat /opt/loaded-by").splitlines()} == {watchdog.sh("id -u airflow")}
+    finally:
+        watchdog.sh("sudo rm -f /opt/marker.so /opt/loaded-by")
+    folder = ENDS.rpartition("/")[0]
+    assert watchdog.sh(f"sudo stat -c '%U:%G %a' {folder} {ENDS}").splitlines() == [
+        "root:hadoop 750",
+        "root:hadoop 640",
+    ]
