@@ -6,6 +6,9 @@ python3 -I -S FOLDER record ACCOUNT AIRFLOW_CFG: root, on a connection of its so
 """
 
 import sys
+import traceback
+
+BROKEN = 255  # systemd tries again, and everybody sees that it does; any other code would leave the unit inactive for good
 
 
 def main(command: str, *arguments: str) -> int:
@@ -21,4 +24,9 @@ def main(command: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        code = main(*sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
+        code = BROKEN
+    sys.exit(code)
