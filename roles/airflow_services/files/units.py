@@ -8,7 +8,7 @@ python3 -I -S FOLDER record ACCOUNT AIRFLOW_CFG: root, on a connection of its so
 import sys
 import traceback
 
-BROKEN = 255  # systemd tries again, and everybody sees that it does; any other code would leave the unit inactive for good
+BROKEN = 255  # systemd tries again, and everybody sees it; any other code would leave the unit inactive for good
 
 
 def main(command: str, *arguments: str) -> int:
