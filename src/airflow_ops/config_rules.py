@@ -123,12 +123,12 @@ def _fault(name: Name, value: Any, environment: Environment) -> str:
         return ""
     return (
         cfg_check.name_finding(name, rules)
-        or cfg_check.value_finding(name, text, _expanded(text, environment), rules)
+        or cfg_check.value_finding(name, text, expanded(text, environment), rules)
         or ""
     )
 
 
-def _expanded(text: str, environment: Environment) -> str:
+def expanded(text: str, environment: Environment) -> str:
     """Return what Airflow makes of a text: it expands what the environment of the units holds, and a leading ~."""
     extra = _mapping(environment.value("airflow_environment_extra"))
     known = {"AIRFLOW_HOME": environment.value("airflow_home"), "HOME": "/home", "PATH": "/bin", **extra}

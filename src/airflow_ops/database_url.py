@@ -6,11 +6,29 @@ Filters, the preflight role and the command line share these functions. None of 
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 CHARSET_IN_PATH = re.compile(r"^(?P<url>[^?]*)/charset=(?P<charset>[\w-]*)/?(?:\?(?P<query>.*))?$")
 PASSWORD_IN_URL = re.compile(r"(?P<head>[\w+.-]+://[^:/@\s]*:)(?P<password>.*)(?P<tail>@)")
+# Stricter than SQLAlchemy and Celery, who read a character that is not quoted each in their own way.
+LOGIN_IN_URL = re.compile(
+    r"(?P<scheme>[\w+.-]+)://(?P<user>[^:/@?#\s]*)(?::(?P<password>[^@/?#\s]*))?@"
+    r"(?P<host>\[[^\]@/?#\s]+\]|[^:@/?#\s\[\]]+)(?::(?P<port>\d+))?(?:/(?P<name>[^?#\s]*))?(?:[?#].*)?"
+)
 BROKER_SCHEMES = {"rabbitmq": "amqp", "redis": "redis"}
+PORTS = {"mysql": 3306, "mariadb": 3306, "amqp": 5672, "pyamqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
+
+
+class Login(NamedTuple):
+    """The parts of a URL, in plain text."""
+
+    scheme: str
+    host: str
+    port: int | None
+    name: str
+    user: str
+    password: str
 
 
 def database_url(*, host: str, port: int, name: str, user: str, password: str) -> str:
@@ -34,6 +52,20 @@ def broker_url(  # noqa: PLR0913 - a URL has that many parts
     if kind not in BROKER_SCHEMES:
         raise ValueError(f"broker_kind is {kind!r}, it must be one of {', '.join(BROKER_SCHEMES)}")
     return f"{BROKER_SCHEMES[kind]}://{_login(user, password)}@{_host(host)}:{port}/{_quoted(vhost)}"
+
+
+def login(url: str) -> Login | None:
+    """Return what a URL of a database or a broker logs in with, None for one that no two programs would read alike.
+
+    The scheme is the one of the server (``mysql`` of ``mysql+mysqldb``); a port that is missing is the usual one.
+    """
+    found = LOGIN_IN_URL.fullmatch(url)
+    if found is None:
+        return None
+    scheme = found["scheme"].partition("+")[0].lower()
+    port = int(found["port"]) if found["port"] else PORTS.get(scheme)
+    name, user, password = (unquote(found[part] or "") for part in ("name", "user", "password"))
+    return Login(scheme, found["host"].strip("[]").lower(), port, name, user, password)
 
 
 def charset_mistake(url: str) -> str | None:

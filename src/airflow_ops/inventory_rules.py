@@ -17,6 +17,7 @@ from airflow_ops.inventory_accounts import ACCOUNT_RULES
 from airflow_ops.inventory_model import SECRETS, VAULT_FIX, Broken, Environment, Inventory, is_true
 from airflow_ops.inventory_types import wrong_types
 from airflow_ops.inventory_values import VALUE_RULES
+from airflow_ops.login_rules import logins
 
 SERVICE_GROUPS = ("airflow_scheduler", "airflow_webserver", "airflow_triggerer", "airflow_worker")
 
@@ -306,5 +307,6 @@ RULES: tuple[EnvironmentRule, ...] = (
     *VALUE_RULES,
     *ACCOUNT_RULES,
     *CONFIG_RULES,
+    logins,
     deadly_options,
 )

@@ -151,6 +151,13 @@ BAD: dict[str, tuple[tuple[str, str, str] | None, dict[str, Any], str]] = {
         "sql_alchemy_conn in airflow_config_parameters ends with /charset=, which names a database of that name: "
         f"write mysql+mysqldb://a:(secret)@mn01p:3306/airflow?charset=utf8mb4 in {VARS}/airflow_config.yml.",
     ),
+    "login of a URL": (
+        None,
+        {"airflow_config_parameters": {"sql_alchemy_conn": "mysql://airflow:marker-url@mn01d/airflow"}},
+        "sql_alchemy_conn in airflow_config_parameters contradicts metadata_db_password, by which passwords are "
+        f"changed and logins tried: take it out in {VARS}/airflow_config.yml, for Airflow's URL follows from these "
+        "variables, or write the same.",
+    ),
     "unsafe name": (
         None,
         {"metadata_db_name": "air`flow"},
