@@ -74,6 +74,45 @@ def is_index(path: Path) -> bool:
     return path.name == "main.yml" or all(INDEX & set(task) for task in tasks(load(path)))
 
 
+# What Ansible works out, in the values of these keys even without braces.
+CONDITIONS = {"when", "that", "until", "changed_when", "failed_when"}
+EXPRESSION = re.compile(r"{{(.*?)}}|{%(.*?)%}", re.DOTALL)
+
+
+def expressions(key: str, value: Any) -> Iterator[str]:
+    """Yield the expressions in a value of a YAML file; one that only hands a variable on is none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from expressions(str(name), inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(key, inner)
+    elif isinstance(value, str) and key in CONDITIONS and "{{" not in value:
+        yield value
+    elif isinstance(value, str) and not re.fullmatch(r"{{ *\w+ *}}", value):
+        yield from ("".join(found) for found in EXPRESSION.findall(value))
+
+
+@cache
+def switches() -> re.Pattern[str]:
+    """Return what finds an input of type bool that is not made one first."""
+    specs = {name: spec for role in ROLES for name, spec in declared(role).items()}
+    names = [name for name, spec in specs.items() if spec.get("type") == "bool"]
+    return re.compile(rf"\b({'|'.join(names)})\b(?! *\| *bool\b)")
+
+
+EXPRESSED = sorted(
+    path
+    for pattern in ("roles/*/tasks/**/*.yml", "roles/*/vars/*.yml", "playbooks/*.yml", "*.yml")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("path", EXPRESSED, ids=relative)
+def test_a_switch_from_the_command_line_is_no_text(path: Path) -> None:
+    assert [text for text in expressions("", load(path)) if switches().search(text)] == []
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_every_input_is_a_default_or_required(role: Path) -> None:
     required = {name for name, spec in declared(role).items() if spec.get("required")}
