@@ -198,11 +198,33 @@ def test_redis_takes_the_account_only(redis: Host) -> None:
 
 def test_redis_takes_the_password_before_as_long_as_wanted(redis: Host) -> None:
     login = partial(use, vhost="3", port=6390, transport="redis")
+    process = redis.check_output("systemctl show -P MainPID redis-server")
     set_up_redis(broker_password=PASSWORD, broker_keep_old_password=True)
     assert [login(password) for password in (PASSWORD, ROTATED)] == ["한😀", "한😀"]
-    set_up_redis()
+    assert "changed=0" in set_up_redis(broker_password=PASSWORD, broker_keep_old_password="true")
+    set_up_redis(broker_keep_old_password="false")
     assert login(ROTATED) == "한😀"
     assert login(PASSWORD).startswith("refused:")
+    assert redis.check_output("systemctl show -P MainPID redis-server") == process
+    redis.check_output("systemctl restart redis-server")
+    assert login(ROTATED) == "한😀"
+
+
+def test_redis_lets_root_alone_change_accounts(redis: Host) -> None:
+    file = redis.file("/etc/airflow/redis-root")
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
+    command = "read -r REDISCLI_AUTH </etc/airflow/redis-root; export REDISCLI_AUTH; redis-cli -p 6390 --user _root "
+    assert "NOPERM" in redis.check_output(f"{command} get x 2>&1")
+    assert "NOPERM" in redis.check_output(f"{command} acl list 2>&1")
+
+
+def test_redis_forgets_an_account_that_is_not_its_own(redis: Host) -> None:
+    redis.check_output(
+        "echo 'user stranger on nopass ~* +@all' >>/etc/redis/airflow.acl; systemctl restart redis-server"
+    )
+    set_up_redis()
+    assert "stranger" not in redis.check_output("cat /etc/redis/airflow.acl")
+    assert redis.run("redis-cli -p 6390 --user stranger --pass x ping").stdout.strip() != "PONG"
 
 
 def test_redis_is_for_the_clusters_hosts_only(redis: Host) -> None:
