@@ -15,6 +15,7 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
+from tests.faults.outages import nobody_helps, outage, wait_until_all_run
 from tests.integration.day2 import HOME, WORKER, is_drained, let_go, planted, running, until
 
 NEW = {"metadata_db_password": "changed-%@/# 바뀐", "broker_password": "changed-by-a-test"}
@@ -46,6 +47,32 @@ def broker_accepts(cluster: Cluster, password: str) -> bool:
     return not done.returncode
 
 
+REDIS = {"broker_kind": "redis", "broker_port": 6379, "broker_vhost": "0"}
+ON_REDIS = ("-e", json.dumps(REDIS))
+REDIS_LOGIN = """
+import sys, redis
+try:
+    redis.Redis(host="mn01p", username="airflow", password=sys.stdin.readline().rstrip("\\n")).ping()
+    print("in")
+except redis.exceptions.AuthenticationError:
+    pass
+"""
+# Stands before rabbitmqctl, under its name: all goes through but a change.
+CTL = "/usr/sbin/rabbitmqctl"
+# At the same depth: it is a relative link.
+AWAY = "/usr/away"
+REFUSING = f"""#!/bin/sh
+case "$*" in *import_definitions*) echo "the disk is full" >&2; exit 70;; esac
+exec {AWAY}/rabbitmqctl "$@"
+"""
+
+
+def redis_accepts(cluster: Cluster, password: str) -> bool:
+    """Say whether Airflow's account logs in to Redis from the scheduler's host with a password."""
+    command = f"sudo -u airflow {HOME}/venv/bin/python -c '{REDIS_LOGIN}'"
+    return cluster.ssh(cluster.scheduler, command, stdin=f"{password}\n").stdout.strip() == "in"
+
+
 def accepted(cluster: Cluster) -> dict[str, list[bool]]:
     """Say which passwords are accepted, the earlier one and the new one."""
     old = cluster.secrets()
@@ -68,19 +95,35 @@ def killed_at(line: str) -> Iterator[None]:
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout
-    said = []
+    lines = []
     for text in process.stdout:
-        said.append(text)
+        lines.append(text)
         if text.startswith(line):
             os.killpg(process.pid, signal.SIGKILL)
             break
-    assert process.wait() == -signal.SIGKILL, "".join(said)
+    assert process.wait() == -signal.SIGKILL, "".join(lines)
     yield
 
 
-@pytest.fixture
-def held(cluster: Cluster) -> Iterator[str]:
-    """Have a task on the first worker that runs until it is let go; afterwards the passwords are the old ones again."""
+@contextmanager
+def refusing_rabbitmqctl(cluster: Cluster) -> Iterator[None]:
+    """Let no definitions into RabbitMQ meanwhile."""
+    away = f"sudo sh -c 'mkdir {AWAY} && mv {CTL} {AWAY}/ && cat >{CTL} && chmod 755 {CTL}'"
+    cluster.ssh(cluster.database, away, stdin=REFUSING)
+    try:
+        yield
+    finally:
+        cluster.ssh(cluster.database, f"sudo sh -c 'mv {AWAY}/rabbitmqctl {CTL} && rmdir {AWAY}'")
+
+
+def said(run: subprocess.CompletedProcess[str]) -> str:
+    """Return what a playbook said, on one line."""
+    return " ".join(run.stdout.split())
+
+
+@contextmanager
+def a_held_task(cluster: Cluster) -> Iterator[str]:
+    """Have a task on the first worker that runs until it is let go."""
     with planted(cluster) as dag:
         run = f"held-{time.time():.0f}"
         cluster.trigger((dag, run, {"hold": 1}))
@@ -89,8 +132,21 @@ def held(cluster: Cluster) -> Iterator[str]:
             yield run
         finally:
             let_go(cluster)
-            cluster.playbook(*CHANGE)
-            assert accepted(cluster) == {"database": [True, False], "broker": [True, False]}
+
+
+@pytest.fixture
+def old_passwords(cluster: Cluster) -> Iterator[None]:
+    """Let the passwords be the old ones again, afterwards."""
+    yield
+    cluster.playbook(*CHANGE)
+    assert accepted(cluster) == {"database": [True, False], "broker": [True, False]}
+
+
+@pytest.fixture
+def held(cluster: Cluster, old_passwords: None) -> Iterator[str]:
+    """Have a held task; afterwards the passwords are the old ones again."""
+    with a_held_task(cluster) as run:
+        yield run
 
 
 def test_a_running_task_outlives_a_change_that_is_killed_and_repeated(cluster: Cluster, held: str) -> None:
@@ -100,7 +156,7 @@ def test_a_running_task_outlives_a_change_that_is_killed_and_repeated(cluster: C
     )
     part = cluster.playbook("site.yml", "--tags", "metadata_db,broker", *TO_NEW, check=False)
     assert part.returncode
-    assert "which all hosts must learn at once" in " ".join(part.stdout.split())
+    assert "which all hosts must learn at once" in said(part)
     assert accepted(cluster) == {"database": [True, True], "broker": [True, False]}
     with killed_at("PLAY [Run the services"):
         assert accepted(cluster) == {"database": [True, True], "broker": [False, True]}
@@ -125,10 +181,90 @@ def test_a_running_task_outlives_a_change_that_is_killed_and_repeated(cluster: C
     assert main_process(cluster, WORKER, "airflow-worker") not in ("0", worker)
 
 
-def test_a_password_that_is_not_in_force_is_refused_before_airflow_cfg_has_it(cluster: Cluster) -> None:
-    digest = f"sudo sha256sum {HOME}/airflow.cfg"
-    before = cluster.ssh(cluster.scheduler, digest).stdout
-    run = cluster.playbook("playbooks/config.yml", *TO_NEW, check=False)
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(("playbooks/config.yml",), id="config"),
+        pytest.param(("site.yml", "--tags", "airflow_config,airflow_services"), id="without-the-servers-by-tags"),
+        pytest.param(("site.yml", "-l", "dn03p"), id="without-the-servers-by-limit"),
+    ],
+)
+def test_a_password_that_is_not_in_force_is_refused_before_airflow_cfg_has_it(
+    cluster: Cluster, run: tuple[str, ...]
+) -> None:
+    hosts, digest = (cluster.scheduler, "dn03p"), f"sudo sha256sum {HOME}/airflow.cfg"
+    before = [cluster.ssh(host, digest).stdout for host in hosts]
+    done = cluster.playbook(*run, *TO_NEW, check=False)
+    assert done.returncode
+    assert "Access denied" in done.stdout
+    assert [cluster.ssh(host, digest).stdout for host in hosts] == before
+
+
+def test_a_change_that_the_broker_refuses_leaves_the_scheduler_stopped(cluster: Cluster, old_passwords: None) -> None:
+    with refusing_rabbitmqctl(cluster):
+        failed = cluster.playbook(*CHANGE, *TO_NEW, check=False)
+    assert failed.returncode
+    assert "the disk is full" in failed.stdout
+    assert "for all hosts; until then the scheduler stands still" in said(failed)
+    assert accepted(cluster) == {"database": [True, True], "broker": [True, False]}
+    cluster.ssh(cluster.scheduler, "sudo -u airflow watchdog check", check=False)
+    assert main_process(cluster, cluster.scheduler, "airflow-scheduler") == "0"
+    cluster.playbook(*CHANGE, *TO_NEW)
+    assert accepted(cluster) == {"database": [False, True], "broker": [False, True]}
+    assert main_process(cluster, cluster.scheduler, "airflow-scheduler") != "0"
+    assert "not paused" in cluster.ssh(cluster.scheduler, "watchdog status", check=False).stdout
+
+
+def test_a_password_that_holds_longer_is_told(cluster: Cluster, held: str) -> None:
+    run = cluster.playbook(*CHANGE, *TO_NEW, "-e", "airflow_services_drain_timeout=5", check=False)
     assert run.returncode
-    assert "Access denied" in run.stdout
-    assert cluster.ssh(cluster.scheduler, digest).stdout == before
+    assert "Repeat site.yml for all hosts when they have ended" in said(run)
+    assert running(cluster, held)
+    assert accepted(cluster)["database"] == [True, True]
+    status = cluster.playbook("playbooks/status.yml", *TO_NEW)
+    assert "an earlier password holds, too, for the metadata database; run site.yml for all hosts" in status.stdout
+
+
+@pytest.fixture(scope="module")
+def on_redis(cluster: Cluster) -> Iterator[Cluster]:
+    """Have the cluster on Redis; afterwards it is on RabbitMQ again."""
+    cluster.playbook(*CHANGE, *ON_REDIS)
+    try:
+        yield cluster
+    finally:
+        cluster.playbook(*CHANGE)
+        cluster.ssh(cluster.database, "sudo systemctl disable --now redis-server")
+
+
+def test_redis_takes_a_new_password_under_a_running_task_without_a_restart(on_redis: Cluster) -> None:
+    cluster, old = on_redis, on_redis.secrets()["broker_password"]
+    new = ("-e", json.dumps({"broker_password": NEW["broker_password"]}))
+    server = main_process(cluster, cluster.database, "redis-server")
+    queued: list[tuple[str, str]] = []
+    with a_held_task(cluster) as held, ThreadPoolExecutor() as pool:
+        try:
+            change = pool.submit(cluster.playbook, *CHANGE, *ON_REDIS, *new, check=False)
+            while not is_drained(cluster) and not change.done():
+                queued.append(("day2_test", f"queued-{time.time():.0f}"))
+                cluster.trigger((*queued[-1], {}))
+            assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [True, True]
+            assert running(cluster, held)
+            let_go(cluster)
+            run = change.result()
+            assert run.returncode == 0, run.stdout
+            assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [False, True]
+            wanted = [("day2_test", held), *queued]
+            assert cluster.wait(wanted) == dict.fromkeys(wanted, "success")
+            tries = cluster.sql("select distinct try_number from task_instance where dag_id = 'day2_test'")
+            assert tries == [["1"]]
+        finally:
+            let_go(cluster)
+            cluster.playbook(*CHANGE, *ON_REDIS)
+    assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [True, False]
+    assert main_process(cluster, cluster.database, "redis-server") == server
+
+
+def test_all_services_come_back_after_an_outage_of_redis(on_redis: Cluster) -> None:
+    with nobody_helps(on_redis):
+        outage(on_redis, ["redis-server"], 30)
+        wait_until_all_run(on_redis)
