@@ -35,7 +35,9 @@ def load(path: Path) -> Rules:
 def dump(rules: Rules) -> str:
     """Return the rules of an installed Airflow as the text of a table."""
     options = {
-        (section, name): _kept(option) for section, found in rules["options"].items() for name, option in found.items()
+        (section, name): _kept((section, name), option)
+        for section, found in rules["options"].items()
+        for name, option in found.items()
     }
     table = {
         "version": rules["version"],
@@ -46,9 +48,9 @@ def dump(rules: Rules) -> str:
     return HEAD + yaml.safe_dump(table, default_flow_style=None, width=160)
 
 
-def _kept(option: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(name: Name, option: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the rules look at: the type, with the default that may be of another, and whether it is a secret."""
-    kind = cfg_check.value_type(option)
+    kind = cfg_check.value_type(name, option)
     typed = {"type": kind, "default": option.get("default")} if kind else {}
     return {**typed, "sensitive": True} if option.get("sensitive") else typed
 

@@ -20,6 +20,10 @@ Name = tuple[str, str]
 OPEN_SECTIONS = ("celery_broker_transport_options", "celery_result_backend_transport_options")
 TYPES = {"integer": "an integer", "float": "a number", "boolean": "a boolean (True or False)"}
 BOOLEANS = ("t", "true", "1", "f", "false", "0")
+# What Airflow declares as a string and its default does not give away: this may also be non-sensitive-only.
+STRINGS = {("webserver", "expose_config")}
+# A number of proxies.
+NO_PORTS = {("webserver", "proxy_fix_x_port")}
 # Renames that Airflow 1.10 knew and later versions forgot.
 FORGOTTEN = {
     (section, f"{before}{option}"): (section, option, "1.10")
@@ -32,7 +36,11 @@ FORGOTTEN = {
         ),
     )
     for option in options
-} | {("celery", "celeryd_concurrency"): ("celery", "worker_concurrency", "1.10")}
+} | {
+    ("celery", "celeryd_concurrency"): ("celery", "worker_concurrency", "1.10"),
+    ("webserver", "force_log_out_after"): ("webserver", "session_lifetime_minutes", "1.10"),
+    ("webserver", "session_lifetime_days"): ("webserver", "session_lifetime_minutes", "1.10"),
+}
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
@@ -155,17 +163,27 @@ def value_finding(name: Name, value: str, expanded: str, rules: Rules) -> str | 
     if allowed and value and expanded not in allowed:
         return f"{_label(name)} is {value!r}; it must be one of {', '.join(filter(None, allowed))}."
     option = rules["options"].get(name[0], {}).get(name[1], {})
-    kind = None if value == option.get("default") else value_type(option)  # an empty default may stand for "no limit"
+    kind = None if value == option.get("default") else value_type(name, option)  # empty may stand for "no limit"
     if kind and not _is_of_kind(kind, expanded):
         return f"{_label(name)} is {value!r}; it must be {TYPES[kind]}."
+    if kind == "integer" and _is_port(name) and not 1 <= int(expanded) <= 65535:
+        return f"{_label(name)} is {value!r}; it must be a port from 1 to 65535."
     return None
 
 
-def value_type(option: Mapping[str, Any]) -> str | None:
+def _is_port(name: Name) -> bool:
+    return name[1].endswith("_port") and name not in NO_PORTS
+
+
+def value_type(name: Name, option: Mapping[str, Any]) -> str | None:
     """Return the type that a value must have, None where any text will do."""
-    # Airflow 2 declares many integers as strings, parallelism among them; their default gives them away.
+    # Airflow 2 declares many integers and booleans as strings, parallelism and load_examples among them; their default
+    # gives them away.
     if option.get("type") == "string":
-        return "integer" if str(option.get("default")).lstrip("-").isdigit() else None
+        default = str(option.get("default"))
+        if default.lower() in ("true", "false"):
+            return None if name in STRINGS else "boolean"
+        return "integer" if default.lstrip("-").isdigit() else None
     return option.get("type") if option.get("type") in TYPES else None
 
 

@@ -22,7 +22,13 @@ RULES: dict[str, Any] = {
         "logging": {"logging_level": {"type": "string", "default": "INFO"}},
         "scheduler": {"parsing_processes": {"type": "integer", "default": "2"}},
         "sentry": {"traces_sample_rate": {"type": "float", "default": "0.1"}},
-        "webserver": {"web_server_host": {"type": "string", "default": "0.0.0.0"}},
+        "webserver": {
+            "web_server_host": {"type": "string", "default": "0.0.0.0"},
+            "web_server_port": {"type": "integer", "default": "8080"},
+            "proxy_fix_x_port": {"type": "integer", "default": "1"},
+            "cookie_secure": {"type": "string", "default": "False"},
+            "expose_config": {"type": "string", "default": "False"},
+        },
     },
     "renamed": {("scheduler", "max_threads"): ("scheduler", "parsing_processes", "1.10.14")},
     "enums": {("logging", "logging_level"): ["INFO", "DEBUG", ""]},
@@ -51,6 +57,10 @@ def judge(section: str, lines: str) -> list[str]:
         pytest.param("core", "default_task_execution_timeout =", id="an empty default"),
         pytest.param("sentry", "traces_sample_rate = .5", id="float"),
         pytest.param("webserver", "web_server_host = mn02p", id="an address is no integer"),
+        pytest.param("webserver", "web_server_port = 65535", id="port"),
+        pytest.param("webserver", "proxy_fix_x_port = 0", id="no port"),
+        pytest.param("webserver", "cookie_secure = T", id="hidden boolean"),
+        pytest.param("webserver", "expose_config = non-sensitive-only", id="no boolean"),
     ],
 )
 def test_clean(section: str, lines: str) -> None:
@@ -99,6 +109,24 @@ def test_clean(section: str, lines: str) -> None:
         ),
         pytest.param(
             "core", "parallelism = abc", "[core] parallelism is 'abc'; it must be an integer.", id="hidden integer"
+        ),
+        pytest.param(
+            "webserver",
+            "web_server_port = 99999",
+            "[webserver] web_server_port is '99999'; it must be a port from 1 to 65535.",
+            id="port out of range",
+        ),
+        pytest.param(
+            "webserver",
+            "web_server_port = 0",
+            "[webserver] web_server_port is '0'; it must be a port from 1 to 65535.",
+            id="port zero",
+        ),
+        pytest.param(
+            "webserver",
+            "cookie_secure = maybe",
+            "[webserver] cookie_secure is 'maybe'; it must be a boolean (True or False).",
+            id="hidden boolean",
         ),
         pytest.param("core", "parallelism =", "[core] parallelism is ''; it must be an integer.", id="empty integer"),
         pytest.param(
