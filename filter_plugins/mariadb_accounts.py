@@ -8,13 +8,15 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from airflow_ops.inventory_accounts import DATABASE_ACCOUNTS
+
 DOCUMENTATION = """
   name: mariadb_accounts
   short_description: Turn accounts with hosts and networks into one entry for each account of a MariaDB server
   description:
     - An account of MariaDB is a name at one address or network. A network is written with its netmask there,
       C(10.1.2.0/24) becomes C(10.1.2.0/255.255.255.0). A name becomes the addresses it was resolved to.
-    - Fails when a name was not resolved or a network is none.
+    - Fails when a name was not resolved or a network is none, and for an account of the server itself, such as root.
   options:
     _input:
       description: Accounts, each with C(name), C(hosts) (names, addresses or IPv4 networks) and whatever else it has.
@@ -63,6 +65,12 @@ def account_hosts(host: str, answers: Mapping[str, Answer]) -> list[str]:
 
 def mariadb_accounts(accounts: Sequence[Mapping[str, Any]], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
     """Return one entry per account name and address, in the order given, each once."""
+    for name in DATABASE_ACCOUNTS.intersection(str(account["name"]) for account in accounts):
+        # Preflight tells it too, but not of a name that follows from facts; root would lose its own accounts.
+        raise AnsibleFilterError(
+            f"{name!r} is an account of the server itself, name another; "
+            "see metadata_db_user and metadata_db_clients in group_vars/<env>/metadata_db.yml."
+        )
     found = {
         (account["name"], address): {key: value for key, value in account.items() if key != "hosts"} | {"host": address}
         for account in accounts

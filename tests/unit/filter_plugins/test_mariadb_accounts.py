@@ -33,6 +33,13 @@ def test_hosts(hosts: list[str], expected: list[str]) -> None:
     assert accounts == [{"name": "kim", "host": host, "privileges": "read_only"} for host in expected]
 
 
+@pytest.mark.parametrize("hosts", [[], ["mn02p"]], ids=["no hosts", "hosts"])
+@pytest.mark.parametrize("name", ["root", "mysql", "mariadb.sys", "debian-sys-maint"])
+def test_accounts_of_the_server_are_refused(name: str, hosts: list[str]) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"'{name}' is an account of the server itself"):
+        mariadb_accounts([{"name": "kim", "hosts": []}, {"name": name, "hosts": hosts}], ANSWERS)
+
+
 def test_names_share_an_address() -> None:
     declared: list[dict[str, Any]] = [{"name": "airflow", "hosts": ["mn02p"]}, {"name": "kim", "hosts": ["mn02p"]}]
     assert [account["name"] for account in mariadb_accounts(declared, ANSWERS)] == ["airflow", "kim"]
