@@ -14,7 +14,7 @@ from typing import Any
 from airflow_ops import airflow_cfg, cfg_check
 from airflow_ops.cfg_check import Name, Rules
 from airflow_ops.database_url import charset_mistake, masked_url
-from airflow_ops.inventory_model import Environment
+from airflow_ops.inventory_model import LATER, Environment, waits
 
 PARAMETERS = "airflow_config_parameters"
 SETTINGS = "airflow_config_settings"
@@ -28,24 +28,38 @@ OPTIONS: Mapping[str, Name] = {
     "airflow_config_smtp_host": ("smtp", "smtp_host"),
     "airflow_config_smtp_mail_from": ("smtp", "smtp_mail_from"),
     "airflow_config_smtp_password": ("smtp", "smtp_password"),
+    "airflow_config_smtp_ssl": ("smtp", "smtp_ssl"),
+    "airflow_config_smtp_starttls": ("smtp", "smtp_starttls"),
     "airflow_config_smtp_user": ("smtp", "smtp_user"),
 }
+# What of airflow_environment_extra overrules airflow.cfg.
+EXTRA = "airflow_environment_extra"
+OVERRULING = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)")
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 URLS = (("database", "sql_alchemy_conn"), ("core", "sql_alchemy_conn"), ("celery", "result_backend"))
 
 
 def layers(environment: Environment) -> Iterator[tuple[str, dict[Name, Any], str]]:
-    """Yield each variable that sets options with its different values and the hosts that have them."""
+    """Yield each variable that sets options with its different values and the hosts that have them.
+
+    Options that are not known yet are left out.
+    """
     for variable, name in OPTIONS.items():
         for value, where in environment.values(variable):
             yield variable, {name: value}, where
-    for layer in LAYERS:
+    for layer in (*LAYERS, EXTRA):
         for value, where in environment.values(layer):
-            yield layer, dict(_options(layer, value, environment.inventory.parameters)), where
+            options = _options(layer, value, environment)
+            yield layer, {name: option for name, option in options if not waits(option)}, where
 
 
-def _options(layer: str, value: Any, parameters: Mapping[str, str]) -> Iterator[tuple[Name, Any]]:
-    if layer == PARAMETERS:
+def _options(layer: str, value: Any, environment: Environment) -> Iterator[tuple[Name, Any]]:
+    parameters = environment.inventory.parameters
+    if layer == EXTRA:
+        for variable, text in _mapping(value).items():
+            if found := OVERRULING.fullmatch(str(variable)):
+                yield (_section(found[1].lower(), environment), found[2].lower()), text
+    elif layer == PARAMETERS:
         value = {parameters[name]: option for name, option in _mapping(value).items() if name in parameters}
         for name, option in value.items():
             section, _, short = name.rpartition(".")
@@ -54,6 +68,12 @@ def _options(layer: str, value: Any, parameters: Mapping[str, str]) -> Iterator[
         for section, options in _mapping(value).items():
             for name, option in _mapping(options).items():
                 yield (str(section), str(name)), option
+
+
+def _section(name: str, environment: Environment) -> str:
+    """Return the section that the name of a variable means: Airflow writes _ for a dot, as in [common.io]."""
+    rules = _rules(environment)
+    return next((known for known in (rules["options"] if rules else ()) if known.replace(".", "_") == name), name)
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:
@@ -71,7 +91,13 @@ def sections(environment: Environment) -> Iterator[str]:
     for layer in LAYERS[1:]:
         for value, where in environment.values(layer):
             for section, options in _mapping(value).items():
-                if not isinstance(options, Mapping) and options is not None:
+                if options is None:
+                    # It would remove all that the deployment needs of the section.
+                    yield (
+                        f"Section [{section}] of {layer} is empty{where}: "
+                        f"write {{}} or remove the line in {environment.file(layer)}."
+                    )
+                elif not isinstance(options, Mapping) and options is not LATER:
                     yield (
                         f"Section [{section}] of {layer} must be a dictionary of options{where}: "
                         f"correct it in {environment.file(layer)}."
@@ -119,21 +145,42 @@ def _fault(name: Name, value: Any, environment: Environment) -> str:
     except ValueError as error:
         return str(error)
     rules = _rules(environment)
-    if rules is None or (environment.value("airflow_install_extra_packages") and section not in rules["options"]):
+    if rules is None or (section not in rules["options"] and _may_be_further(section, rules, environment)):
         return ""
-    return (
-        cfg_check.name_finding(name, rules)
-        or cfg_check.value_finding(name, text, expanded(text, environment), rules)
-        or ""
-    )
+    wrong_name = cfg_check.name_finding(name, rules)
+    if wrong_name or LATER in _used(text, environment):
+        return wrong_name or ""
+    return cfg_check.value_finding(name, text, expanded(text, environment), rules) or ""
+
+
+def _may_be_further(section: str, rules: Rules, environment: Environment) -> bool:
+    """Say whether a section that Airflow does not know may be one of a further package, not a misspelt one."""
+    near = get_close_matches(section.lower(), rules["options"], n=1, cutoff=0.8)
+    return bool(environment.value("airflow_install_extra_packages")) and not near
+
+
+def _used(text: str, environment: Environment) -> list[Any]:
+    extra = _mapping(environment.value(EXTRA))
+    return [extra.get(found[1] or found[2]) for found in VARIABLE.finditer(text)]
 
 
 def expanded(text: str, environment: Environment) -> str:
     """Return what Airflow makes of a text: it expands what the environment of the units holds, and a leading ~."""
-    extra = _mapping(environment.value("airflow_environment_extra"))
+    extra = _mapping(environment.value(EXTRA))
     known = {"AIRFLOW_HOME": environment.value("airflow_home"), "HOME": "/home", "PATH": "/bin", **extra}
     text = VARIABLE.sub(lambda found: str(known.get(found[1] or found[2], found[0])), text)
     return f"/home{text[1:]}" if text == "~" or text.startswith("~/") else text
+
+
+def overruling_names(environment: Environment) -> Iterator[str]:
+    """A variable that looks as if it set an option does."""
+    for value, where in environment.values(EXTRA):
+        for variable in map(str, _mapping(value)):
+            if variable.upper().startswith("AIRFLOW__") and not OVERRULING.fullmatch(variable):
+                yield (
+                    f"{EXTRA} has {variable}{where}, which sets no option: write AIRFLOW__SECTION__OPTION, in "
+                    f"capitals, in {environment.file(EXTRA)}."
+                )
 
 
 def database_urls(environment: Environment) -> Iterator[str]:
@@ -172,6 +219,7 @@ CONFIG_RULES: tuple[Callable[[Environment], Iterator[str]], ...] = (
     sections,
     parameters,
     options,
+    overruling_names,
     database_urls,
     dags_folder,
     certificate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SECRETS = frozenset(
@@ -22,6 +22,29 @@ SECRETS = frozenset(
 VAULT_FIX = "give the vault password that it was encrypted with (--ask-vault-pass or ANSIBLE_VAULT_PASSWORD_FILE)"
 
 
+class Later:
+    """Stands in a list or a dictionary for a part that facts will tell, or that another finding tells as broken."""
+
+    def __repr__(self) -> str:
+        """Return what no sentence should ever show."""
+        return "(not known yet)"
+
+
+LATER = Later()
+
+
+def waits(value: object) -> bool:
+    """Say whether a value or a part of it is not known yet, so that no rule can judge it."""
+    if isinstance(value, Mapping):
+        return any(map(waits, value.values()))
+    return any(map(waits, value)) if isinstance(value, list) else value is LATER
+
+
+def folded(name: str) -> str:
+    """Return a name as it was meant: broker-host and Broker_Host are no variables that a role reads."""
+    return name.replace("-", "_").lower()
+
+
 def is_true(value: object) -> bool:
     """Say whether a switch is on; the command line gives it as text."""
     return str(value).lower() in ("true", "yes")
@@ -29,11 +52,15 @@ def is_true(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Input:
-    """One variable that an argument spec declares, or one part of it: what a list holds, the keys of a dictionary."""
+    """One variable that an argument spec declares, or one part of it: what a list holds, the keys of a dictionary.
+
+    ``default`` says whether it has one that is not null, so that null is no value for it.
+    """
 
     kind: str = "str"
     choices: tuple[str, ...] = ()
     required: bool = False
+    default: bool = False
     elements: str = ""
     options: Mapping[str, Input] = field(default_factory=dict)
 
@@ -49,6 +76,24 @@ class Broken:
     reason: str
     place: str = ""
     kind: str = "template"
+
+
+class Without(Mapping[str, Any]):
+    """Variables of which some are left out, without asking for the others: that would work them all out."""
+
+    def __init__(self, variables: Mapping[str, Any], names: frozenset[str]) -> None:
+        self._variables, self._names = variables, names
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._names:
+            raise KeyError(name)
+        return self._variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._variables if name not in self._names)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 @dataclass(frozen=True)
@@ -67,16 +112,18 @@ class Host:
     @property
     def environment(self) -> str:
         """The environment that the host says it belongs to, '' where it says none."""
-        return str(self.variables.get("airflow_environment") or "")
+        value = self.variables.get("airflow_environment")
+        return "" if waits(value) else str(value or "")
 
 
 @dataclass(frozen=True)
 class Inventory:
     """Everything that was loaded, whatever the run is limited to.
 
-    ``elsewhere`` holds the hosts of the environments that were not loaded, each with its address; ``options`` by
-    version what Airflow knows of its options (airflow_options.py); ``parameters`` for each name of the operator manual
-    the section and option that it sets, joined by a dot.
+    ``folders`` are the names of the folders that were loaded, each meant to be an environment; ``elsewhere`` holds the
+    hosts of the environments that were not loaded, each with its address; ``options`` by version what Airflow knows of
+    its options (airflow_options.py); ``parameters`` for each name of the operator manual the section and option that it
+    sets, joined by a dot.
     """
 
     hosts: Mapping[str, Host]
@@ -84,6 +131,7 @@ class Inventory:
     inputs: Mapping[str, Input] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     versions: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +153,11 @@ class Environment:
         """The hosts of this environment."""
         hosts = self.inventory.hosts.values()
         return [host for host in hosts if host.environment == self.name]
+
+    def without(self, names: frozenset[str]) -> Environment:
+        """Return the environment without the values of some variables, as if they were not known yet."""
+        own = {host.name: replace(host, variables=Without(host.variables, names)) for host in self.hosts}
+        return replace(self, inventory=replace(self.inventory, hosts={**self.inventory.hosts, **own}))
 
     def members(self, group: str) -> list[str]:
         """Return the hosts of this environment that a functional group holds."""

@@ -5,19 +5,21 @@ Defaults and argument specs come from the roles themselves, so nothing is declar
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible._internal._templating._marker_behaviors import MarkerBehavior  # locked, as in origin.py
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString
 from ansible.template import Templar, is_trusted_as_template
 
 from airflow_ops import airflow_options
-from airflow_ops.inventory_model import Broken, Host, Input, Inventory
+from airflow_ops.inventory_model import LATER, Broken, Host, Input, Inventory, folded
 from airflow_ops.origin import place
 
 # Facts are not known yet, what the roles keep to themselves follows from facts, and tasks have names of their own.
@@ -25,6 +27,15 @@ KNOWN_LATER = re.compile(r"'((ansible_|__|role_|play_)\w+|item)' is undefined|no
 UNDECRYPTABLE = "undecryptable"
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain data: Ansible's own loader takes three times as long
 CONNECTION = ("ansible_host", "ansible_port")
+SIGN = "\ue000later\ue000"  # of a part that cannot be worked out; nobody writes this
+
+
+class Signed(MarkerBehavior):
+    """Puts a sign where a template fails, while the rest of the list or the dictionary is worked out."""
+
+    def handle_marker(self, value: Any) -> str:  # noqa: ARG002 - why it fails is asked text by text
+        """Return the sign."""
+        return SIGN
 
 
 class Reader:
@@ -52,6 +63,7 @@ class Reader:
             inputs=self._inputs,
             roles=frozenset(path.name for path in self._roles) | _topics(raw.values()),
             versions=self._versions(),
+            folders=tuple(sorted({folder.name for folder in _folders(raw.values())})),
             elsewhere=self._elsewhere(raw.values()),
             options=self._options(),
             parameters=self._computed.get("__airflow_config_parameter_names", {}),
@@ -85,7 +97,7 @@ class Reader:
 
     def _elsewhere(self, hosts: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
         """Return the hosts of the inventories beside the loaded ones, by environment."""
-        loaded = {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
+        loaded = _folders(hosts)
         files = {path for folder in loaded for path in folder.parent.glob("*/hosts.yml") if path.parent not in loaded}
         found: dict[str, dict[str, str]] = {}
         for path in sorted(files):
@@ -98,7 +110,7 @@ class Reader:
 
     def _host(self, name: str, raw: Mapping[str, Any]) -> Host:
         prefixes = tuple(f"{role.name}_" for role in self._roles)
-        given = {str(key) for key in raw if str(key).startswith(prefixes)}
+        given = {str(key) for key in raw if folded(str(key)).startswith(prefixes)}
         # Variables of the site's own, and of Ansible's connection: all that is a template or encrypted.
         written = {str(key) for key, value in raw.items() if any(_is_worked_out(text) for _, text in texts("", value))}
         layers = {**self._defaults, **self._computed, **raw, "hostvars": self._task_vars["hostvars"]}
@@ -112,7 +124,8 @@ class Reader:
 class Variables(Mapping[str, Any]):
     """Some variables of a host, each templated when somebody asks for it; one whose template fails is not there.
 
-    Templating all would cost more than all rules, and some defaults look at every other host.
+    Where only a part of a list or a dictionary fails, LATER stands for that part and rules judge the rest. Templating
+    all would cost more than all rules, and some defaults look at every other host.
     """
 
     def __init__(self, templar: Templar, raw: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -128,7 +141,14 @@ class Variables(Mapping[str, Any]):
                 self._values[name] = plain(self._templar.template(self._raw[name]))
             except AnsibleError:
                 self._failed.add(name)
+                self._save_parts(name)
         return name in self._failed
+
+    def _save_parts(self, name: str) -> None:
+        with contextlib.suppress(AnsibleError):
+            value = plain(self._templar._engine.extend(marker_behavior=Signed()).template(self._raw[name]))
+            if value is not LATER:
+                self._values[name] = value
 
     def broken(self, name: str) -> dict[str, Broken]:
         """Return why a variable cannot be worked out, text by text; not what facts will tell."""
@@ -155,16 +175,19 @@ class Variables(Mapping[str, Any]):
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if not self.fails(name))
+        return (name for name in self._names if not self.fails(name) or name in self._values)
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
 
+def _folders(hosts: Iterable[Mapping[str, Any]]) -> set[Path]:
+    return {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
+
+
 def _topics(hosts: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """Return the names of the files that set variables, for the messages: airflow_ui.yml holds airflow_ui_users."""
-    folders = {Path(str(variables["inventory_dir"])) for variables in hosts if variables.get("inventory_dir")}
-    files = (path.stem for folder in folders for path in folder.glob("group_vars/*/*.yml"))
+    files = (path.stem for folder in _folders(hosts) for path in folder.glob("group_vars/*/*.yml"))
     return frozenset(files) - {"vault", "ansible"}
 
 
@@ -191,6 +214,7 @@ def _inputs(options: Any) -> dict[str, Input]:
             kind=str(spec.get("type", "str")),
             choices=tuple(str(choice) for choice in spec.get("choices", ())),
             required=bool(spec.get("required")),
+            default=spec.get("default") is not None,
             elements=str(spec.get("elements", "")),
             options=_inputs(spec.get("options")),
         )
@@ -203,9 +227,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a templated value without Ansible's own types."""
+    """Return a templated value without Ansible's own types, and LATER for what holds the sign."""
     if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
+        named = {plain(key): plain(item) for key, item in value.items()}
+        return LATER if LATER in named else named  # nobody knows which names it holds
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
@@ -213,4 +238,4 @@ def plain(value: Any) -> Any:
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
-    return str(value).encode().decode()
+    return LATER if SIGN in str(value) else str(value).encode().decode()

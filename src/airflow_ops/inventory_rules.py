@@ -14,12 +14,23 @@ from airflow_ops.config_rules import CONFIG_RULES
 from airflow_ops.connection_sync import inventory as connection_sync
 from airflow_ops.deadly_options import deadly_options
 from airflow_ops.inventory_accounts import ACCOUNT_RULES
-from airflow_ops.inventory_model import SECRETS, VAULT_FIX, Broken, Environment, Inventory, is_true
+from airflow_ops.inventory_model import (
+    SECRETS,
+    VAULT_FIX,
+    Broken,
+    Environment,
+    Host,
+    Inventory,
+    folded,
+    is_true,
+    waits,
+)
 from airflow_ops.inventory_types import wrong_types
 from airflow_ops.inventory_values import VALUE_RULES
 from airflow_ops.login_rules import logins
 
 SERVICE_GROUPS = ("airflow_scheduler", "airflow_webserver", "airflow_triggerer", "airflow_worker")
+GROUPS = ("airflow", "metadata_db", "broker", *SERVICE_GROUPS)
 
 REQUIRED = (
     "metadata_db_host",
@@ -60,8 +71,11 @@ def findings(inventory: Inventory, expected: int = 1) -> list[str]:
     if len(inventory.environments()) == expected > 1:
         found.extend(connection_sync.sides(inventory))
     for environment in inventory.environments():
+        wrong = wrong_types(environment)
+        found += [finding for of_one in wrong.values() for finding in of_one]
+        known = environment.without(frozenset(wrong))
         for rule in (*RULES, connection_sync.rules):
-            found.extend(rule(environment))
+            found.extend(rule(known))
     return [redacted(finding, inventory) for finding in dict.fromkeys(found)]
 
 
@@ -98,28 +112,66 @@ def _count(number: int) -> str:
 def membership(inventory: Inventory) -> Iterator[str]:
     """Each host belongs to exactly one environment, and an environment is also the group that holds its hosts."""
     names = [environment.name for environment in inventory.environments()]
-    homeless = []
-    for host in inventory.hosts.values():
-        mine = host.environment
-        groups = [name for name in names if host.name in inventory.groups.get(name, ())]
-        if not mine:
-            homeless += [host.name] if "airflow_environment" not in host.broken else []
-        elif len(groups) > 1:
-            yield (
-                f"Host {host.name} belongs to {len(groups)} environments ({', '.join(groups)}): "
-                f"remove it from one of {', '.join(f'inventories/{name}/hosts.yml' for name in groups)}."
-            )
-        elif mine not in groups:
-            yield (
-                f"airflow_environment is {mine!r} on host {host.name}, which is not in group {mine}: set it only in "
-                f"inventories/{mine}/group_vars/{mine}/airflow.yml and list the host in inventories/{mine}/hosts.yml."
-            )
-    if homeless:
-        folder = f"inventories/{names[0] if len(names) == 1 else '<env>'}"
+    several: dict[tuple[str, ...], list[str]] = {}
+    outside: dict[tuple[str, str], list[str]] = {}
+    for host in (host for host in inventory.hosts.values() if host.environment):
+        groups = tuple(name for name in names if host.name in inventory.groups.get(name, ()))
+        if len(groups) > 1:
+            several.setdefault(groups, []).append(host.name)
+        elif host.environment not in groups:
+            homes = [name for name in inventory.folders if host.name in inventory.groups.get(name, ())]
+            outside.setdefault((host.environment, homes[0] if len(homes) == 1 else ""), []).append(host.name)
+    for groups, hosts in several.items():
         yield (
-            f"No environment holds {', '.join(homeless)}: list each host below the group of its environment in "
+            f"{_named(hosts)} belongs to {len(groups)} environments ({', '.join(groups)}): "
+            f"remove it from one of {', '.join(f'inventories/{name}/hosts.yml' for name in groups)}."
+        )
+    for (mine, home), hosts in outside.items():
+        seen = f"airflow_environment is {mine!r} on {', '.join(hosts)}"
+        if home:
+            yield f"{seen}, below group {home}: write {home} in inventories/{home}/group_vars/{home}/airflow.yml."
+        else:
+            yield (
+                f"{seen}, and group {mine} does not hold {'it' if len(hosts) == 1 else 'them'}: set it only in "
+                f"inventories/{mine}/group_vars/{mine}/airflow.yml and list each host in inventories/{mine}/hosts.yml."
+            )
+    yield from _homeless(inventory, names)
+
+
+def _named(hosts: list[str]) -> str:
+    return f"{'Host' if len(hosts) == 1 else 'Each of'} {', '.join(hosts)}"
+
+
+def _homeless(inventory: Inventory, names: list[str]) -> Iterator[str]:
+    """Tell the hosts without an environment: not listed, or listed and the variable is missing, empty or unknown."""
+    homes = [name for name in (names or inventory.folders) if name in inventory.groups]
+    listed = {host for name in homes for host in inventory.groups[name]} if homes else set(inventory.hosts)
+    hosts = [host for host in inventory.hosts.values() if not host.environment]
+    folder = f"inventories/{homes[0] if len(homes) == 1 else '<env>'}"
+    unlisted = [host.name for host in hosts if host.name not in listed]
+    if unlisted:
+        yield (
+            f"No environment holds {', '.join(unlisted)}: list each host below the group of its environment in "
             f"{folder}/hosts.yml or take it out of {folder}/topology.yml."
         )
+    file = f"{folder}/group_vars/{homes[0] if len(homes) == 1 else '<env>'}/airflow.yml"
+    told: dict[str, list[str]] = {}
+    for host in (host for host in hosts if host.name in listed):
+        told.setdefault(_why_homeless(host, inventory), []).append(host.name)
+    for why, members in told.items():
+        yield f"airflow_environment {why} on {', '.join(members)}: write the name of the environment in {file}."
+
+
+def _why_homeless(host: Host, inventory: Inventory) -> str:
+    name = "airflow_environment"
+    if name in host.broken:
+        return f"cannot be worked out ({host.broken[name].reason})"
+    if name in host.variables and not waits(host.variables[name]):
+        return "is empty"
+    if name in host.given:
+        return "waits for facts, which come only after it is asked for,"
+    near = get_close_matches(name, host.given - inventory.inputs.keys(), n=1, cutoff=0.8)
+    return f"is not set ({near[0]} is)" if near else "is not set"
 
 
 def strangers(environment: Environment) -> Iterator[str]:
@@ -162,6 +214,20 @@ def airflow_group(environment: Environment) -> Iterator[str]:
             yield (
                 f"Group airflow lacks {', '.join(missing)} of group {group}: "
                 f"make {group} a child of airflow in {environment.topology()}."
+            )
+
+
+def misspelt_groups(environment: Environment) -> Iterator[str]:
+    """A group that is named almost like one of ours holds none of its own hosts, else no play would look at them."""
+    known = {folded(name): name for name in GROUPS}
+    for group in environment.inventory.groups:
+        near = get_close_matches(folded(group), known, n=1, cutoff=0.85) if group not in GROUPS else []
+        ours = known[near[0]] if near else ""
+        missing = [name for name in environment.members(group) if name not in environment.members(ours)]
+        if ours and missing:
+            yield (
+                f"Group {group} holds {', '.join(missing)} and no play knows it (did you mean {ours}?): "
+                f"rename it, or make it a child of {ours}, in {environment.topology()}."
             )
 
 
@@ -253,10 +319,11 @@ def _broken(path: str, why: Broken, where: str, file: str) -> str:
 def missing_values(environment: Environment) -> Iterator[str]:
     """What has no default is set on every host: secrets in the vault, the rest in the file of its role.
 
-    A value that is given and not there waits for facts, or is told by another rule.
+    A value that is given and not there waits for facts, or is told by another rule, as a misspelt name is.
     """
     wanted = [*REQUIRED, *(name for name, cause in REQUIRED_WITH.items() if environment.value(cause))]
-    for name in wanted:
+    misspelt = set(_unknown_variables(environment).values())
+    for name in (name for name in wanted if name not in misspelt):
         lacking = [
             host.name
             for host in environment.hosts
@@ -283,27 +350,33 @@ def unequal_values(environment: Environment) -> Iterator[str]:
 
 def unknown_variables(environment: Environment) -> Iterator[str]:
     """A variable with the prefix of a role is an input of some role, else it is misspelt and would act nowhere."""
+    for name, near in _unknown_variables(environment).items():
+        hint = f" (did you mean {near}?)" if near else ""
+        yield f"Variable {name} is known to no role{hint}: correct or remove it in {environment.file(folded(name))}."
+
+
+def _unknown_variables(environment: Environment) -> dict[str, str]:
+    """Return each with the name that it is near to, or ''."""
     inputs = environment.inventory.inputs
     prefixes = tuple(f"{role}_" for role in environment.inventory.roles)
     given = dict.fromkeys(name for host in environment.hosts for name in sorted(host.given))
-    for name in given:
-        if name.startswith(prefixes) and name not in inputs and name not in SECRETS:
-            near = get_close_matches(name, inputs, n=1, cutoff=0.8)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            yield f"Variable {name} is known to no role{hint}: correct or remove it in {environment.file(name)}."
+    unknown = [
+        name for name in given if folded(name).startswith(prefixes) and name not in inputs and name not in SECRETS
+    ]
+    return {name: next(iter(get_close_matches(folded(name), inputs, n=1, cutoff=0.8)), "") for name in unknown}
 
 
 RULES: tuple[EnvironmentRule, ...] = (
     strangers,
     addresses,
     airflow_group,
+    misspelt_groups,
     group_sizes,
     service_hosts,
     broken_texts,
     missing_values,
     unequal_values,
     unknown_variables,
-    wrong_types,
     *VALUE_RULES,
     *ACCOUNT_RULES,
     *CONFIG_RULES,

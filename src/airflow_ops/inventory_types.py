@@ -9,30 +9,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 
-from airflow_ops.inventory_model import SECRETS, Environment, Input
+from airflow_ops.inventory_model import LATER, SECRETS, Environment, Input
 
 
-def wrong_types(environment: Environment) -> Iterator[str]:
-    """Values have the type and are among the choices that the argument specs declare."""
+def wrong_types(environment: Environment) -> dict[str, list[str]]:
+    """Return the variables whose values have not the type or are not among the choices that the argument specs declare.
+
+    Each comes with its findings; what else rules say of such a value would only repeat them.
+    """
     given = dict.fromkeys(name for host in environment.hosts for name in sorted(host.given))
+    given.pop("airflow_environment", None)  # whatever it is, it is compared with the groups of the hosts
+    found: dict[str, list[str]] = {}
     for name in given:
         declared = environment.inventory.inputs.get(name)
         for value, where in environment.values(name) if declared else ():
             for words in misfits(name, declared, value) if declared else ():
-                yield f"{words}{where}: correct it in {environment.file(name)}."
+                found.setdefault(name, []).append(f"{words}{where}: correct it in {environment.file(name)}.")
+    return found
 
 
 def misfits(path: str, declared: Input, value: object) -> Iterator[str]:
     """Yield what is wrong with a value; ``path`` is the variable and what leads to the value in it."""
     secret = path in SECRETS
-    if value is None:
+    if value is LATER:
         return
-    if not KINDS[declared.kind](value) or (secret and declared.kind == "str" and not isinstance(value, str)):
+    if value is None:
+        if declared.default and declared.kind != "raw":
+            yield f"{path} is empty, give it {EMPTY.get(declared.kind, 'a value')} or remove the line"
+    elif not KINDS[declared.kind](value) or (secret and declared.kind == "str" and not isinstance(value, str)):
         # A password of digits would lose its leading zeros.
         quote = ", quote it" if secret and isinstance(value, int | float) else ""
-        yield f"{path} must be {NOUNS[declared.kind]}, it is {noun(value)}{quote}"
+        shown = not secret and declared.kind in ("int", "float", "bool") and isinstance(value, str | int | float)
+        yield f"{path} must be {NOUNS[declared.kind]}, it is {repr(value) if shown else noun(value)}{quote}"
     elif isinstance(value, list):
-        each = Input(declared.elements or "raw", declared.choices, options=declared.options)
+        # An entry is never null.
+        each = Input(declared.elements or "raw", declared.choices, default=True, options=declared.options)
         for number, item in enumerate(value):
             yield from misfits(f"{path}[{number}]", each, item)
     elif isinstance(value, dict):
@@ -90,6 +101,7 @@ KINDS: dict[str, Callable[[object], bool]] = {
     "dict": lambda value: isinstance(value, dict),
     "raw": lambda _: True,
 }
+EMPTY = {"list": "[]", "dict": "{}"}
 NOUNS = {
     "str": "text",
     "path": "a path",

@@ -8,13 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from airflow_ops.inventory_model import Environment, Host, is_true
+from airflow_ops.inventory_model import Environment, Host, is_true, waits
 
 PATH = re.compile(r"/[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*")
 COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 HOSTNAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
-HOST_OR_ADDRESS = re.compile(f"{HOSTNAME.pattern}|[0-9a-fA-F:.]{{2,45}}")
+OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+# Digits and dots alone are an address, and one that does not exist is no name either.
+HOST_OR_ADDRESS = re.compile(rf"(?![\d.]+$){HOSTNAME.pattern}|{OCTET}(\.{OCTET}){{3}}|(?=.*:)[0-9a-fA-F:.]{{2,45}}")
 
 PATHS = (
     "airflow_stack_root",
@@ -90,7 +92,7 @@ def names(environment: Environment) -> Iterator[str]:
     for name, pattern, rule in NAMES:
         for value, where in environment.values(name):
             for item in value if isinstance(value, list) else [value]:
-                if item not in (None, "") and not pattern.fullmatch(str(item)):
+                if item not in (None, "") and not waits(item) and not pattern.fullmatch(str(item)):
                     yield f"{name} is {item!r}{where} and must be {rule}: correct it in {environment.file(name)}."
     for value, where in environment.values("airflow_stack_version"):
         if value in (None, ""):
@@ -114,7 +116,7 @@ def environment_variables(environment: Environment) -> Iterator[str]:
                 yield f"{name} has {variable!r}{where}, which names no environment variable: correct it in {file}."
             elif variable in OWN_VARIABLES:
                 yield f"{name} has {variable}{where}, which the role sets itself: take it out in {file}."
-            elif re.search(r"['\n]", str(text)):
+            elif not waits(text) and re.search(r"['\n]", str(text)):
                 yield f"{name}.{variable} holds a single quote or a line break{where}: take it out in {file}."
 
 

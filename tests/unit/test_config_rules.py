@@ -10,7 +10,7 @@ import yaml
 
 from airflow_ops import airflow_options
 from airflow_ops.config_rules import CONFIG_RULES
-from airflow_ops.inventory_model import Environment, Host, Inventory
+from airflow_ops.inventory_model import LATER, Environment, Host, Inventory
 
 ROLE = Path(__file__).parents[2] / "roles/airflow_config"
 TABLE = airflow_options.load(ROLE / "files/airflow-2.11.2.yml")
@@ -40,7 +40,7 @@ def settings(section: str, option: str, value: Any) -> dict[str, Any]:
 GOOD: dict[str, dict[str, Any]] = {
     "nothing": {},
     "every parameter": {"airflow_config_parameters": dict.fromkeys(PARAMETERS)},
-    "null removes": {"airflow_config_settings": {"core": None, "logging": {"nonsense": None}}},
+    "null removes": {"airflow_config_settings": {"core": {}, "logging": {"nonsense": None}}},
     "types": {"airflow_config_settings": {"core": {"parallelism": "8", "load_examples": False}}},
     "open section": settings("celery_broker_transport_options", "anything", 1),
     "the folder of the releases": settings("core", "dags_folder", "/usr/hmg/9/airflow/dags"),
@@ -53,6 +53,21 @@ GOOD: dict[str, dict[str, Any]] = {
         **settings("elasticsearch", "host", "h"),
         "airflow_install_extra_packages": ["apache-airflow-providers-elasticsearch==5.5.3"],
     },
+    "an option that is not known yet": {"airflow_config_settings": {"core": {"dags_folder": LATER}, "celery": LATER}},
+    "an option that uses what is not known yet": {
+        **settings("core", "parallelism", "${SLOTS}"),
+        "airflow_environment_extra": {"SLOTS": LATER},
+    },
+    "options by the environment": {
+        "airflow_environment_extra": {
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "x",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": "cat /x",
+            "AIRFLOW_CONN_X": "a://b",
+            "AIRFLOW__LOGGING__REMOTE_LOGGING": True,
+        }
+    },
+    "a word for a boolean that has more": settings("webserver", "expose_config", "non-sensitive-only"),
     "both of HTTPS": {"airflow_config_https_certificate": "/c.pem", "airflow_config_https_key": "/k.pem"},
     "a version without a table": {**settings("core", "nonsense", 1), "airflow_version": "2.10.5"},
 }
@@ -146,6 +161,63 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "dags_folder in airflow_config_parameters is '/data', but DAG releases go to /usr/hmg/9/airflow/dags: set "
         "airflow_dags_folder in inventories/dev/group_vars/dev/airflow.yml instead.",
     ),
+    "dags folder by the environment": (
+        {"airflow_environment_extra": {"AIRFLOW__CORE__DAGS_FOLDER": "/data"}},
+        "dags_folder in airflow_environment_extra is '/data', but DAG releases go to /usr/hmg/9/airflow/dags: set "
+        "airflow_dags_folder in inventories/dev/group_vars/dev/airflow.yml instead.",
+    ),
+    "old name by the environment": (
+        {"airflow_environment_extra": {"AIRFLOW__CORE__DAG_CONCURRENCY": "16"}},
+        "[core] dag_concurrency has another name since Airflow 2.2.0; write [core] max_active_tasks_per_dag: "
+        "correct airflow_environment_extra in inventories/dev/group_vars/dev/airflow.yml.",
+    ),
+    "misspelt by the environment": (
+        {"airflow_environment_extra": {"AIRFLOW__CORE__PARALELISM": "3"}},
+        "[core] paralelism is not an option of Airflow 2.11.2 (did you mean parallelism?): "
+        "correct airflow_environment_extra in inventories/dev/group_vars/dev/airflow.yml.",
+    ),
+    "value by the environment": (
+        {"airflow_environment_extra": {"AIRFLOW__CORE__PARALLELISM": "many"}},
+        "[core] parallelism is 'many'; it must be an integer: "
+        "correct airflow_environment_extra in inventories/dev/group_vars/dev/airflow.yml.",
+    ),
+    "no option of the environment": (
+        {"airflow_environment_extra": {"AIRFLOW__core__parallelism": "3"}},
+        "airflow_environment_extra has AIRFLOW__core__parallelism, which sets no option: write "
+        "AIRFLOW__SECTION__OPTION, in capitals, in inventories/dev/group_vars/dev/airflow.yml.",
+    ),
+    "misspelt section beside a further package": (
+        {
+            **settings("schedular", "catchup_by_default", False),
+            "airflow_install_extra_packages": ["apache-airflow-providers-elasticsearch==5.5.3"],
+        },
+        "[schedular] is not a section of Airflow 2.11.2 (did you mean [scheduler]?): correct airflow_config_settings "
+        f"in {FILE}.",
+    ),
+    "empty section": (
+        {"airflow_config_host_settings": {"database": None}},
+        f"Section [database] of airflow_config_host_settings is empty: write {{}} or remove the line in {FILE}.",
+    ),
+    "beside what is not known yet": (
+        {"airflow_config_parameters": {"parallelism": LATER, "dags_folder": "/data"}},
+        "dags_folder in airflow_config_parameters is '/data', but DAG releases go to /usr/hmg/9/airflow/dags: set "
+        "airflow_dags_folder in inventories/dev/group_vars/dev/airflow.yml instead.",
+    ),
+    "boolean that Airflow declares as a string": (
+        settings("logging", "remote_logging", "maybe"),
+        "[logging] remote_logging is 'maybe'; it must be a boolean (True or False): correct airflow_config_settings in "
+        f"{FILE}.",
+    ),
+    "word that only YAML takes for a boolean": (
+        {"airflow_config_smtp_starttls": "yes"},
+        "[smtp] smtp_starttls is 'yes'; it must be a boolean (True or False): correct airflow_config_smtp_starttls in "
+        f"{FILE}.",
+    ),
+    "port out of range": (
+        settings("webserver", "web_server_port", 99999),
+        "[webserver] web_server_port is '99999'; it must be a port from 1 to 65535: correct airflow_config_settings in "
+        f"{FILE}.",
+    ),
     "half of HTTPS": (
         {"airflow_config_https_certificate": "/c.pem"},
         f"airflow_config_https_certificate is set without airflow_config_https_key: set both or none in {FILE}.",
@@ -189,7 +261,8 @@ def test_renames_of_1_10_to_2_11_are_known() -> None:
         "core.dag_concurrency", "core.non_pooled_task_slot_count", "core.sql_alchemy_conn", "core.logging_level",
         "scheduler.max_threads", "scheduler.statsd_on", "scheduler.processor_poll_interval", "celery.default_queue",
         "celery.celeryd_concurrency", "celery.celery_result_backend", "celery.task_adoption_timeout",
-        "api.auth_backend", "webserver.update_fab_perms", "admin.hide_sensitive_variable_fields",
+        "api.auth_backend", "webserver.update_fab_perms", "webserver.force_log_out_after",
+        "webserver.session_lifetime_days", "admin.hide_sensitive_variable_fields",
     }  # fmt: skip
     assert not set(RENAMED) & {(section, option) for section, found in TABLE["options"].items() for option in found}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from airflow_ops.inventory_model import Inventory
+from airflow_ops.inventory_model import LATER, Inventory
 from airflow_ops.inventory_reader import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def test_a_template_that_fails_is_told(tmp_path: Path, variables: str, name: str
     assert "\n" not in broken[name].reason
 
 
-LATER = {
+WAITING = {
     "fact": "broker_port: \"{{ ansible_facts['processor_vcpus'] }}\"",
     "injected fact": 'broker_port: "{{ ansible_processor_vcpus }}"',
     "data of a distribution": 'broker_port: "{{ __broker_port }}"',
@@ -94,12 +95,67 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("variables", LATER.values(), ids=LATER)
+@pytest.mark.parametrize("variables", WAITING.values(), ids=WAITING)
 def test_what_facts_will_tell_is_no_fault(tmp_path: Path, variables: str) -> None:
     host = read(tmp_path, variables).hosts["dn01d"]
     assert host.broken == {}
     assert "broker_port" in host.given
     assert "broker_port" not in host.variables
+
+
+FACT = "{{ ansible_facts['x'] }}"
+PARTS: dict[str, tuple[str, str, Any]] = {
+    "option": (
+        f'airflow_config_settings: {{core: {{parallelism: "{FACT}", dag_concurrency: 3}}}}',
+        "airflow_config_settings",
+        {"core": {"parallelism": LATER, "dag_concurrency": 3}},
+    ),
+    "reckoned from a fact": (
+        "airflow_config_parameters: {parallelism: \"{{ ansible_facts['x'] | int - 1 }}\", dag_concurrency: 16}",
+        "airflow_config_parameters",
+        {"parallelism": LATER, "dag_concurrency": 16},
+    ),
+    "a part of a text": (
+        f'airflow_environment_extra: {{A: "a-{FACT}-b", B: "b"}}',
+        "airflow_environment_extra",
+        {"A": LATER, "B": "b"},
+    ),
+    "one that a fact decides": (
+        "airflow_environment_extra: {A: \"{{ 'a' if ansible_facts['x'] else 'b' }}\", B: b}",
+        "airflow_environment_extra",
+        {"A": LATER, "B": "b"},
+    ),
+    "list in a list": (
+        f'metadata_db_clients: [{{name: root, hosts: ["{FACT}", "{{{{ nobody }}}}", h]}}]',
+        "metadata_db_clients",
+        [{"name": "root", "hosts": [LATER, LATER, "h"]}],
+    ),
+    "through another variable": (
+        f'airflow_config_settings: "{{{{ site }}}}"\nsite: {{core: {{x: "{FACT}", y: 1}}}}',
+        "airflow_config_settings",
+        {"core": {"x": LATER, "y": 1}},
+    ),
+    "name that nobody knows": (
+        "airflow_config_settings: {core: \"{{ dict([[ansible_facts['x'], 1]]) }}\", api: {}}",
+        "airflow_config_settings",
+        {"core": LATER, "api": {}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("variables", "name", "value"), PARTS.values(), ids=PARTS)
+def test_what_is_known_stays_beside_what_is_not(tmp_path: Path, variables: str, name: str, value: Any) -> None:
+    host = read(tmp_path, variables).hosts["dn01d"]
+    assert host.variables[name] == value
+    assert name in list(host.variables)
+
+
+def test_a_name_with_a_hyphen_is_given(tmp_path: Path) -> None:
+    assert {"broker-host", "Broker_Port"} <= read(tmp_path, "broker-host: x\nBroker_Port: 1").hosts["dn01d"].given
+
+
+def test_the_folders_that_were_loaded_are_known(tmp_path: Path) -> None:
+    assert read(tmp_path, sources=("dev", "prod")).folders == ("dev", "prod")
 
 
 def test_values_lose_the_types_of_ansible(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from airflow_ops.connection_sync.model import CONNECTIONS, KINDS, Fields, Kind, Value
 from airflow_ops.connection_sync.normal import closed, mapped, opened, port
 from airflow_ops.connection_sync.secret import LOOKS_SECRET
+from airflow_ops.inventory_model import waits
 
 PREFIX = "connection_sync_"
 HOWS = ("exact", "glob", "regex")
@@ -155,18 +156,22 @@ def findings(values: Mapping[str, Any]) -> Iterator[str]:
 
     :param values: the variables without their prefix, of the types that the argument spec declares.
     """
-    for number, entry in enumerate(values["rewrite"], 1):
-        yield from (f"{PREFIX}rewrite, entry {number}, {text}" for text in _rewrite_findings(entry))
-    for number, entry in enumerate(values["protect"], 1):
-        yield from (f"{PREFIX}protect, entry {number}, {text}" for text in _protect_findings(entry))
-    for pattern in values["production"]:
+    for name, judge in (("rewrite", _rewrite_findings), ("protect", _protect_findings)):
+        for number, entry in enumerate(values[name], 1):
+            if not waits(entry):
+                yield from (f"{PREFIX}{name}, entry {number}, {text}" for text in judge(entry))
+    known = {
+        name: [entry for entry in values[name] if not waits(entry)]
+        for name in ("production", "kinds", "vault_passwords")
+    }
+    for pattern in known["production"]:
         if "/" in str(pattern) and not _is_network(str(pattern)):
             yield f"{PREFIX}production holds {pattern!r}, which is neither a network (10.1.0.0/16) nor a glob of a host"
-    for kind in values["kinds"]:
+    for kind in known["kinds"]:
         if kind not in KINDS:
             yield f"{PREFIX}kinds holds {kind!r} and may hold {', '.join(KINDS)}"
     passwords = values.get("passwords")  # without any, the missing secret is told
-    lacking = [name for name in values["vault_passwords"] if passwords and name not in passwords]
+    lacking = [name for name in known["vault_passwords"] if passwords and name not in passwords]
     if lacking:
         yield f"{PREFIX}passwords has no password for {', '.join(lacking)} of {PREFIX}vault_passwords"
 
