@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import os
+import platform
 import pwd
 import stat
 import tempfile
@@ -50,6 +52,18 @@ def look_up(owner: str, group: str) -> Owner | None:
         return None
 
 
+def names(owner: Owner) -> str:
+    """Return account and group as chown takes them, numbers where there is no name."""
+    try:
+        user = pwd.getpwuid(owner.user).pw_name
+    except KeyError:
+        user = str(owner.user)
+    try:
+        return f"{user}:{grp.getgrgid(owner.group).gr_name}"
+    except KeyError:
+        return f"{user}:{owner.group}"
+
+
 @contextlib.contextmanager
 def acting_as(owner: Owner) -> Iterator[None]:
     """Reach files only as the account could, with the group as its only one; root stays what it is."""
@@ -79,6 +93,25 @@ def read(path: str) -> File | None:
             return File(_text(file.read()), Owner(status.st_uid, status.st_gid), stat.S_IMODE(status.st_mode))
     except OSError:
         return None
+
+
+def check_readable(path: str, owner: Owner) -> None:
+    """Refuse a plain file that lies there and that the account, as which this runs, cannot read.
+
+    :raises PermissionError: with what to type.
+    """
+    try:
+        status = Path(path).lstat()
+    except OSError:
+        return
+    if stat.S_ISREG(status.st_mode) and read(path) is None:
+        holder = f"{names(Owner(status.st_uid, status.st_gid))} with mode {stat.S_IMODE(status.st_mode):04o}"
+        raise PermissionError(
+            errno.EACCES,
+            f"it belongs to {holder}, so {names(owner).partition(':')[0]} cannot read it and what it holds would be "
+            f"lost; as root on {platform.node()} type: chown {names(owner)} {path} && chmod u+r {path}",
+            path,
+        )
 
 
 def _text(content: bytes) -> str:

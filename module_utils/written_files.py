@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.kept_files import prune_kept, write_kept
-from ansible.module_utils.owned_files import File, Owner, acting_as, read, write
+from ansible.module_utils.owned_files import File, Owner, acting_as, check_readable, read, write
 
 # Not below /var/lib/airflow-ops, which belongs to airflow where its locks lie.
 STATE = Path("/var/lib/airflow-ops-files")
@@ -29,10 +29,12 @@ def bring(
     Return the files that differed with what they were, and sentences on those that somebody else had written.
 
     :param keep: whether these are kept; not where nobody writes by hand.
-    :raises OSError: when a file cannot be written; one that could not be kept is not replaced.
+    :raises OSError: when a file cannot be written; one that could not be read or kept is not replaced.
     """
     with acting_as(owner):
         before = {path: read(path) for path in wanted}
+        for path in (path for path, found in before.items() if keep and found is None):
+            check_readable(path, owner)
     differing = {path: found for path, found in before.items() if found != wanted[path]}
     strange = {path: found for path, found in differing.items() if keep and found and _is_strange(path, found, wanted)}
     told = [_keep(path, found, dry) for path, found in strange.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,34 @@ def test_a_file_of_another_account_is_written_as_that_account() -> None:
         assert os.geteuid() == 0
         assert read(str(home / "file")) == File("x", other, 0o640)
         assert not list(of_root.iterdir())
+
+
+HIDDEN = {
+    "of root": (Owner(0, 0), 0o600, "root:root with mode 0600"),
+    "of nobody knows whom": (Owner(4242424, 4242424), 0o640, "4242424:4242424 with mode 0640"),
+    "its own": (Owner(65534, 65533), 0o000, "nobody:65533 with mode 0000"),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another account")
+@pytest.mark.parametrize("dry", [True, False], ids=["preview", "run"])
+@pytest.mark.parametrize(("holder", "mode", "seen"), HIDDEN.values(), ids=HIDDEN)
+def test_a_file_that_its_owner_cannot_read_is_not_replaced(holder: Owner, mode: int, seen: str, dry: bool) -> None:
+    other = Owner(65534, 65533)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, *other)
+        path = Path(folder, "airflow.cfg")
+        plant(path, "by hand", mode)
+        os.chown(path, *holder)
+        with pytest.raises(PermissionError) as raised:
+            bring({str(path): File("x", other, 0o640)}, other, dry)
+        assert raised.value.strerror == (
+            f"it belongs to {seen}, so nobody cannot read it and what it holds would be lost; "
+            f"as root on {platform.node()} type: chown nobody:65533 {path} && chmod u+r {path}"
+        )
+        assert path.read_text() == "by hand"
+        bring({str(path): File("x", other, 0o640)}, other, dry, keep=False)
+        assert path.read_text() == ("by hand" if dry else "x")
 
 
 def kept(state: Path) -> list[bytes]:
