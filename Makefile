@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # What Debian brings: the lab's hosts, the compiler for the one wheel that PyPI has only as source, the browser of the tests.
 DEBIAN_PACKAGES := debootstrap systemd-container e2fsprogs iproute2 iptables openssh-client util-linux rsync git git-lfs ca-certificates \
 	python3-venv python3-dev gcc pkg-config libmariadb-dev chromium chromium-driver zsh
-PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins doc_fragments tests molecule \
+PYTHON_FOLDERS := src lab bench library module_utils action_plugins filter_plugins callback_plugins inventory_plugins doc_fragments tests molecule \
 	roles/watchdog/files roles/airflow_services/files
 
 REPORTS := artifacts/junit

@@ -120,9 +120,9 @@ class Host:
 class Inventory:
     """Everything that was loaded, whatever the run is limited to.
 
-    ``folders`` are the names of the folders that were loaded, each meant to be an environment; ``elsewhere`` holds the
-    hosts of the environments that were not loaded, each with its address; ``options`` by version what Airflow knows of
-    its options (airflow_options.py); ``parameters`` for each name of the operator manual the section and option that it
+    ``folders`` are the names of the loaded folders that are meant to be an environment; ``elsewhere`` holds the hosts
+    of the environments that were not loaded, each with its address; ``options`` by version what Airflow knows of its
+    options (airflow_options.py); ``parameters`` for each name of the operator manual the section and option that it
     sets, joined by a dot.
     """
 

@@ -63,7 +63,9 @@ class Reader:
             inputs=self._inputs,
             roles=frozenset(path.name for path in self._roles) | _topics(raw.values()),
             versions=self._versions(),
-            folders=tuple(sorted({folder.name for folder in _folders(raw.values())})),
+            folders=tuple(
+                sorted({path.name for path in _folders(raw.values()) if (path / "group_vars" / path.name).is_dir()})
+            ),
             elsewhere=self._elsewhere(raw.values()),
             options=self._options(),
             parameters=self._computed.get("__airflow_config_parameter_names", {}),

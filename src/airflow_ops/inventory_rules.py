@@ -144,8 +144,8 @@ def _named(hosts: list[str]) -> str:
 
 def _homeless(inventory: Inventory, names: list[str]) -> Iterator[str]:
     """Tell the hosts without an environment: not listed, or listed and the variable is missing, empty or unknown."""
-    homes = [name for name in (names or inventory.folders) if name in inventory.groups]
-    listed = {host for name in homes for host in inventory.groups[name]} if homes else set(inventory.hosts)
+    homes = names or inventory.folders
+    listed = {host for name in homes for host in inventory.groups.get(name, ())} if homes else set(inventory.hosts)
     hosts = [host for host in inventory.hosts.values() if not host.environment]
     folder = f"inventories/{homes[0] if len(homes) == 1 else '<env>'}"
     unlisted = [host.name for host in hosts if host.name not in listed]

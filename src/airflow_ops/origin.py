@@ -14,6 +14,7 @@ from airflow_ops.inventory_model import VAULT_FIX
 
 # What Ansible makes of a line that is no YAML, and what helps.
 YAML_FIXES = {
+    "duplicate mapping key": "keep one of the two",
     "Tabs": "indent with blanks, not with tabs",
     "missing quotes": "put a value that begins with {{ into quotes",
     "Colons": "put a value that holds a colon and a blank into quotes",
@@ -29,10 +30,11 @@ def place(value: object) -> str:
     origin = value if isinstance(value, Origin) else Origin.get_tag(value)
     if origin is None or not origin.path:
         return ""
-    return f"{_relative(origin.path)}:{origin.line_num}" if origin.line_num else _relative(origin.path)
+    return f"{relative(origin.path)}:{origin.line_num}" if origin.line_num else relative(origin.path)
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
+    """Return a path from here where it lies below."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
@@ -45,7 +47,7 @@ def unreadable(error: AnsibleError) -> str:
         return f"{where.partition(':')[0] or 'A vault'} cannot be decrypted: {VAULT_FIX}."
     no_variables = NO_VARIABLES.search(str(error))
     if no_variables:
-        return f"{_relative(no_variables[1])} holds no variables: write each as a line `name: value`."
+        return f"{relative(no_variables[1])} holds no variables: write each as a line `name: value`."
     # What stands in quotes is text of the file, which may be a secret.
     reason = QUOTED.sub("", str(error).removeprefix("YAML parsing failed: ")).rstrip(".")
     fix = next((fix for words, fix in YAML_FIXES.items() if words in reason), "correct that line")

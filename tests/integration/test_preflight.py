@@ -290,7 +290,7 @@ WRITTEN: dict[str, tuple[str, str]] = {
     ),
     "type inside a list": (
         "airflow_pools: [{name: etl, slots: many}]",
-        f"airflow_pools[0].slots must be a whole number, it is text: correct it in {VARS}/airflow.yml.",
+        f"airflow_pools[0].slots must be a whole number, it is 'many': correct it in {VARS}/airflow.yml.",
     ),
     "key that is missing": (
         "airflow_pools: [{name: etl}]",
@@ -320,7 +320,7 @@ WRITTEN: dict[str, tuple[str, str]] = {
     "network": (
         "broker_allowed_hosts: ['10.1.2.3; accept']",
         "broker_allowed_hosts names '10.1.2.3; accept' and must name hosts, IPv4 addresses or IPv4 networks as "
-        f"10.1.2.0/24: correct it in {VARS}/broker.yml, or ansible_host in inventories/dev/hosts.yml.",
+        f"10.1.2.0/24: correct it in {VARS}/broker.yml.",
     ),
     "batch": (
         "airflow_services_worker_batch: 0%",
