@@ -293,6 +293,58 @@ def test_a_name_takes_a_file_out_of_older_releases_too(place: Place) -> None:
     assert (look.look(own)["edited"], look.look(own)["missing"]) == ([], [])
 
 
+PACKAGE = {"a.py": "1", "p/__init__.py": ""}
+
+
+def test_a_package_that_the_source_brings_later_keeps_what_lies_in_it(place: Place) -> None:
+    files = {"p/q.sql": "1", "p/state.json": "1", "p/sub/x.json": "1"}
+    delivered(place, A, DAG)
+    write(place.dags, {"p/__init__.py": "", **files})
+    delivered(place, B, PACKAGE)
+    assert {name: (place.dags / name).read_text() for name in files} == files
+    assert look.look(place)["runtime"] == sorted(files)
+    now = dict.fromkeys(files, "now")
+    write(place.dags, now)
+    delivered(place, C, PACKAGE)
+    rolled_back(place, B)  # into which they were carried: the copies of then are of no use any more
+    assert {name: (place.dags / name).read_text() for name in files} == now
+    assert not any(each.is_symlink() for each in place.dags.resolve().rglob("*"))
+
+
+@pytest.mark.parametrize("way", ["delivered", "failed"])
+def test_a_file_of_a_package_of_the_host_is_kept_on_the_way_back(place: Place, way: str) -> None:
+    def anew() -> None:
+        (place.dags / "p/history.log").unlink()
+        write(place.dags, {"p/history.log": "new lines"})
+
+    delivered(place, A, DAG)
+    write(place.dags, {"p/__init__.py": "", "p/history.log": "old lines"})
+    if way == "failed":
+        not_delivered(place, B, PACKAGE, anew)
+    else:
+        delivered(place, B, PACKAGE)
+        anew()
+        rolled_back(place, A)
+    assert (place.dags / "p/history.log").read_text() == "new lines"
+    assert [file.read_text() for file in place.kept(B).rglob("*~*")] == ["old lines"]
+
+
+@pytest.mark.parametrize("why", ["the pattern went", "it is a package now"])
+def test_a_runtime_file_that_became_a_carried_one_is_kept_on_the_way_back(place: Place, why: str) -> None:
+    name = "gen/d.py" if "pattern" in why else "gen/x.json"
+    then = naming(place, "gen/") if "pattern" in why else place
+    delivered(then, A, DAG)
+    write(place.dags, {name: "written"})
+    delivered(then, B, {"a.py": "2"})
+    if "package" in why:
+        write(place.dags, {"gen/__init__.py": ""})
+    for release in (C, D):
+        delivered(place, release, {"a.py": release})
+    assert (place.dags / name).read_text() == "written"
+    kept = rolled_back(place, A)  # where a link of ours stands for the folder
+    assert "written" in [Path(each).read_text() for each in kept]
+
+
 def test_what_is_dropped_is_not_what_tasks_wrote(place: Place) -> None:
     delivered(place, A, DAG)
     write(place.dags, {"state/f": "own", "own.py": "by hand"})

@@ -24,7 +24,7 @@ from airflow_ops.dag_release.agent.place import (
     releases_before,
     write_json,
 )
-from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, gather_all, side, survey
+from airflow_ops.dag_release.agent.runtime import Side, cross, empty_out, exchange, gather_all, left_side, side, survey
 from airflow_ops.dag_release.agent.tree import digest, read
 
 
@@ -79,7 +79,7 @@ def whole(place: Place, release_id: str, undo: Undo) -> Iterator[None]:
 def go(place: Place, before: str | None, release_id: str) -> dict[str, list[str]]:
     """Make a release live, and the host's own files with it, wherever both manifests tell which those are."""
     source = side(place, before) if before else None
-    target = side(place, release_id)
+    target = left_side(place, release_id)
     if source is None or target is None:
         link(place, release_id)
         return {}

@@ -76,6 +76,16 @@ def is_ours(place: Place, path: str, target: str) -> bool:
     return target.startswith(f"{place.releases}/") and bool(release) and below == path
 
 
+def links_to_ours(place: Place, path: str, full: Path) -> bool:
+    """Say whether what lies at a path is one of our links."""
+    return full.is_symlink() and is_ours(place, path, os.readlink(full))  # noqa: PTH115
+
+
+def leads_to_ours(place: Place, root: Path, path: str) -> bool:
+    """Say whether a path of a tree is one of our links, or leads through one."""
+    return any(links_to_ours(place, one, root / one) for one in (*folders_above(path), path))
+
+
 def holds_code(link: Path) -> bool:
     """Say whether a link leads to a folder in which Airflow would look for DAGs and find some."""
     return link.is_dir() and any(each.name.lower().endswith(LOADED) for each in link.iterdir())
@@ -118,7 +128,8 @@ def announce(place: Place, source: Side, target: Side, lies: Path) -> list[str]:
     links |= {path: to for path, to in found.links.items() if to.removesuffix(path) not in elsewhere}
     for path in there.links.keys() - links.keys():
         (target.root / path).unlink()  # of a file that is no more; it would lead to itself
-    links = {path: to for path, to in links.items() if fits(target, path)}
+    # A file that is the host's in the live tree only, as one of a package that the next release does not bring, stays.
+    links = {path: to for path, to in links.items() if fits(target, path) and path not in there.others}
     for path, to in links.items():
         if there.links.get(path) != to:
             put_link(place, target.root, path, to)
@@ -282,7 +293,7 @@ class Carrier:
         return path in self.pinned and self.pinned[path] == full.lstat().st_ino
 
     def _ours(self, path: str, full: Path) -> bool:
-        return full.is_symlink() and is_ours(self.place, path, os.readlink(full))  # noqa: PTH115
+        return links_to_ours(self.place, path, full)
 
 
 def aside(place: Place, side: Side, path: str) -> str:
@@ -367,10 +378,14 @@ def live_side(place: Place, brought: Iterable[str] = ()) -> Side | None:
 
 
 def left_side(place: Place, release_id: str) -> Side | None:
-    """Return the tree of a release that is not live; what was carried into it is a copy, whatever it is."""
-    known = place.known(release_id, unfinished=True)
+    """Return the tree of a release that is not live.
+
+    What was carried into it is a copy, whatever it is, unless the live tree has the file itself since.
+    """
+    known, root = place.known(release_id, unfinished=True), place.release(release_id)
     carried = known.fields.get("carried", []) if known else []
-    return Side(place.release(release_id), {*known.files, *carried}, release_id) if known else None
+    copies = [path for path in carried if not leads_to_ours(place, root, path)]
+    return Side(root, {*known.files, *copies}, release_id) if known else None
 
 
 def gather_all(place: Place, last: str | None) -> list[str]:

@@ -29,6 +29,7 @@ from airflow_ops.dag_release.agent.runtime import (
     gather,
     is_empty,
     is_ours,
+    leads_to_ours,
     left_side,
     live_side,
 )
@@ -192,7 +193,9 @@ def keep_all(place: Place, release_id: str) -> dict[str, Any]:
     seen = state(place)
     loose = [] if seen.adopted else seen.unmanaged
     added = [path for path in loose if path not in seen.carried and carries(place, path)]
-    carried = [path for path in seen.carried if not os.path.lexists(place.release(release_id) / path)]
+    there = place.release(release_id)  # in which a link of ours may stand for what was a runtime file then
+    lies = {path for path in seen.carried if os.path.lexists(there / path) and not leads_to_ours(place, there, path)}
+    carried = [path for path in seen.carried if path not in lies]
     return {"kept": [name for path in sorted(seen.edited + added + carried) for name in keep(place, seen, path)]}
 
 
