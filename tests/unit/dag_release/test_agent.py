@@ -117,8 +117,30 @@ def test_what_is_not_committed_is_put_back(place: Place, before: str) -> None:
     assert place.is_folder() is ("folder" in before)
     assert release_ids(place) == ([OLD] if before == "release" else [])
     stage.clean(place)
-    left = {path.name for path in place.releases.iterdir()}
+    assert pruned(place) == [NEW]
+    left = {path.name for path in place.releases.iterdir()} - {place.ended.name}
     assert left == ({OLD, f"{OLD}.json"} if before == "release" else set())
+
+
+@pytest.mark.parametrize("how", ["back", "killed"])
+def test_a_release_of_a_failed_switch_goes_as_an_old_one_does(place: Place, how: str) -> None:
+    delivered(place, OLD, {"a.py": "old"})
+    staged(place, NEW, {"a.py": "new"})
+    _, undo = live.activate(place, NEW)
+    if how == "back":
+        undo()
+    later = "20260203T000000Z-000000000003"
+    delivered(place, later, {"a.py": "later"})
+    assert place.release(NEW).is_dir(), "a process may stand in it"
+    assert live.outdated(place, keep=5, minutes=60)["outdated"] == []
+    assert pruned(place, keep=5) == [NEW]
+    assert release_ids(place, unfinished=True) == [OLD, later]
+
+
+def test_a_release_that_was_never_live_goes_with_the_next_run(place: Place) -> None:
+    staged(place, NEW, {"a.py": "new"})
+    stage.clean(place)
+    assert not [*place.releases.iterdir()]
 
 
 @pytest.mark.parametrize("before", ["folder", "empty folder"])

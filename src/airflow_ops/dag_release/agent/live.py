@@ -58,6 +58,7 @@ def switch(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
         return adopt(place, release_id)
 
     def undo() -> None:
+        note_end(place, release_id)
         back(place, before, release_id)
 
     with whole(place, release_id, undo):
@@ -126,6 +127,7 @@ def adopt(place: Place, release_id: str) -> tuple[dict[str, Any], Undo]:
         at_once.append(exchange_folder(place, old, release_id))
 
     def undo() -> None:
+        note_end(place, release_id)
         there = folder._replace(root=old)
         cross(place, target, there, (target.root, place.dags), lambda: folder_back(place, old))
         place.manifest(old.name).unlink(missing_ok=True)
@@ -172,10 +174,15 @@ def commit(place: Place, release_id: str, replaced: str | None) -> dict[str, Any
     kept = []
     with suppress(OSError):  # the release is live; the next run looks again
         if replaced:
-            ended = {**read_json(place.ended), replaced: utc_now()}
-            write_json(place, place.ended, {name: when for name, when in ended.items() if name != release_id})
+            note_end(place, replaced)
         kept = gather_all(place, replaced)
     return {"kept": kept}
+
+
+def note_end(place: Place, release_id: str) -> None:
+    """Write down that a release is not live from now on; while it is, that says nothing."""
+    with suppress(OSError):  # the next run counts from then
+        write_json(place, place.ended, {**read_json(place.ended), release_id: utc_now()})
 
 
 def utc_now(minutes_ago: int = 0) -> str:
@@ -196,15 +203,19 @@ def releases_to_remove(oldest_first: list[str], live: str | None, keep: int, you
 
 
 def outdated(place: Place, keep: int, minutes: int) -> dict[str, Any]:
-    """Return the releases that may go; never a folder that was adopted."""
+    """Return the releases that may go; never a folder that was adopted.
+
+    One that was live for a moment, in a switch that failed, goes whatever their number.
+    """
     found, live, ended = release_ids(place), place.live_id(), read_json(place.ended)
+    failed = [name for name in release_ids(place, unfinished=True) if name not in found and name in ended]
     # An older version of this program did not write down when a release ended: then it counts from now.
-    known = {name: ended.get(name, utc_now()) for name in found if name != live}
+    known = {name: ended.get(name, utc_now()) for name in [*found, *failed] if name != live}
     if known != ended:
         write_json(place, place.ended, known)
     young = {name for name, when in known.items() if when > utc_now(minutes)}
-    old = releases_to_remove(found, live, keep, young)
-    return {"outdated": [name for name in old if not adopted(place, name)]}
+    old = [name for name in releases_to_remove(found, live, keep, young) if not adopted(place, name)]
+    return {"outdated": old + [name for name in failed if name != live and name not in young]}
 
 
 def prune(place: Place, releases: list[str]) -> dict[str, Any]:
@@ -214,7 +225,8 @@ def prune(place: Place, releases: list[str]) -> dict[str, Any]:
     held = [name for name in releases if name not in edited and not empty_out(place, name)]
     removed = [name for name in releases if name not in (*edited, *held, place.live_id())]
     for name in removed:
-        place.manifest(name).rename(place.new_manifest(name))  # if this is killed, the next run cleans what is left
+        if place.manifest(name).exists():  # if this is killed, a later run removes what is left
+            place.manifest(name).rename(place.new_manifest(name))
         shutil.rmtree(place.release(name), ignore_errors=True)
         place.new_manifest(name).unlink()
     return {"removed": removed, "edited": edited, "held": held}
@@ -222,7 +234,7 @@ def prune(place: Place, releases: list[str]) -> dict[str, Any]:
 
 def is_edited(place: Place, release_id: str) -> bool:
     """Say whether a release holds anything that was neither delivered, nor carried over, nor kept aside already."""
-    manifest = place.known(release_id)
+    manifest = place.known(release_id, unfinished=True)
     if manifest is None:
         return False
     root, carried = place.release(release_id), set(manifest.fields.get("carried", []))

@@ -4,6 +4,9 @@ The real ones lie in the live tree; what older releases have in their place are 
 that still stands there goes on with the same files. In a switch they go over as they are, by exchanges of names: a file
 that is open stays open, and in no moment one is missing. A folder that holds nothing else goes over as a whole; of a
 file beside those of a release both trees have the one inode meanwhile.
+
+Between the exchange of such a folder and the new link in its old place, that place leads to itself for an instant: who
+opens a file by a path of the old release just then gets ELOOP.
 """
 
 from __future__ import annotations

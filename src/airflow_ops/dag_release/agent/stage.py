@@ -20,6 +20,7 @@ from airflow_ops.dag_release.agent.place import (
     Manifest,
     Place,
     group_id,
+    read_json,
     release_ids,
 )
 from airflow_ops.dag_release.agent.runtime import (
@@ -107,8 +108,11 @@ def room(folder: Path, size: int, count: int) -> None:
 
 
 def clean(place: Place) -> None:
-    """Remove what runs that were killed have left: staged trees, and releases that never went live everywhere."""
-    complete, live = set(release_ids(place)), place.live_id()
+    """Remove what runs that were killed have left: staged trees, and releases that were never live.
+
+    A process may stand in one that was live for a moment: it goes as an old release does.
+    """
+    complete, live, ended = set(release_ids(place)), place.live_id(), read_json(place.ended)
     for name in complete:
         if not place.release(name).is_dir() or place.release(name).is_symlink():  # an adoption killed half way
             place.release(name).unlink(missing_ok=True)
@@ -119,8 +123,8 @@ def clean(place: Place) -> None:
             shutil.rmtree(path)
         elif place.new_manifest(name) == path and ID.fullmatch(name) and name != live:
             if name not in complete:
-                if not is_empty(place, name):
-                    continue  # what a task wrote while it was live waits for a release that does not bring such a file
+                if name in ended or not is_empty(place, name):
+                    continue  # what a task wrote there waits for a release that does not bring such a file
                 shutil.rmtree(place.release(name), ignore_errors=True)
             path.unlink()
     if place.new_link.is_symlink():
