@@ -39,6 +39,12 @@ ASKS = {
         "reads Connection sales_db, not judged",
     ),
     "runs": ("from airflow.models import DagRun; DagRun.find(dag_id='x')[0]", "reads table dag_run, not judged"),
+    "connections": (
+        "from airflow.models import Connection; from airflow.settings import Session\n"
+        "Session().query(Connection.conn_id).filter_by(conn_type='sales').one()",
+        "reads table connection, not judged",
+    ),
+    "secret": ("os.environ['AIRFLOW_CONN_SALES_DB']", "reads the variable AIRFLOW_CONN_SALES_DB, not judged"),
 }
 TOLD = "it ends Airflow's process while it is loaded"
 # What ends the process that loads it, and how that is told.
@@ -49,6 +55,11 @@ ENDS = {
     "skips": (
         "class Skipped(BaseException): pass\nraise Skipped('not here')",
         f"line 5: pr_skips.Skipped: not here: {TOLD}",
+    ),
+    "exits_late": ("Variable.get('env', default_var='dev'); sys.exit(0)", f"line 4: SystemExit: 0: {TOLD}"),
+    "misspelt": (
+        "Variable.get('env', default_var='dev'); DAG('x', schedul=None)",
+        "line 4: TypeError: DAG.__init__() got an unexpected keyword argument 'schedul'",
     ),
     "lacks": ("import none_such_module", "line 4: ModuleNotFoundError: No module named 'none_such_module'"),
 }  # fmt: skip
@@ -111,6 +122,13 @@ def test_what_airflow_does_not_load_or_cannot_judge_goes_live_with_a_warning(
     )
     pack(tree / "SALES/sheet.xlsx", {"xl/a.xml": "airflow dag"})
     pack(tree / "SALES/lib.jar", {"a/b.class": "airflow dag"})
+    for number in (1, 2):  # each has a helper of its own, of the same name
+        own = DAG.format(line=f"from common.parts import PART_{number}", name=f"pr_own_{number}")
+        helper = {"common/__init__.py": "", "common/parts.py": f"PART_{number} = 1"}
+        pack(tree / f"SALES/own_{number}.zip", {f"pr_own_{number}.py": own, **helper})
+        own = f"import os, sys; sys.path.insert(0, os.path.dirname(__file__))\nfrom parts import PART_{number}"
+        write(tree, {f"SALES_{number}/pr_part.py": DAG.format(line=own, name=f"pr_part_{number}")})
+        write(tree, {f"SALES_{number}/parts.py": f"PART_{number} = 1"})
     (tree / "SALES/cut.zip").write_bytes((tree / "SALES/pack.zip").read_bytes()[:-4])
     said = deliver(cluster, tree, good=True)
     for name, (_, told) in ASKS.items():

@@ -16,13 +16,13 @@ import sys
 import time
 import traceback
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 STDERR = 2
 PLUGINS = ".neighbours/plugins"  # in a tree
-Reads = dict[str, set[str]]  # what a file asks of the metadata database, by its path in the tree
+Reads = dict[str, set[str]]  # what a file asks of the database, or of what is withheld, by its path in the tree
 
 
 def relative(text: str, tree: str) -> str:
@@ -110,46 +110,89 @@ def queues(bag: Any) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def note_reads(tree: str) -> Reads:
-    """Have noted from now on what files of the tree ask of the metadata database, in which nothing is.
+class Noted:
+    """What files of a tree ask of a database in which nothing is, and of what is withheld.
 
     A read counts for every file that has a part in it: the DAG, and the module in which it stands.
     """
+
+    def __init__(self, tree: str) -> None:
+        self.tree, self.reads, self.quiet = tree, Reads(), False
+
+    def note(self, what: str) -> None:
+        frame = None if self.quiet else sys._getframe(1)
+        while frame := frame and frame.f_back:
+            if frame.f_code.co_filename.startswith(f"{self.tree}/"):
+                self.reads.setdefault(relative(frame.f_code.co_filename, self.tree), set()).add(what)
+
+    def look_up(self, get: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Ask Airflow for something; what that asks in turn is not noted."""
+        before, self.quiet = self.quiet, True
+        try:
+            return get(*args, **kwargs)
+        finally:
+            self.quiet = before
+
+
+def note_database(noted: Noted) -> None:
+    """Have noted from now on what is asked of the metadata database."""
     from airflow.models import Connection, Variable  # noqa: PLC0415
     from sqlalchemy import event  # noqa: PLC0415
     from sqlalchemy.engine import Engine  # noqa: PLC0415
 
-    reads: Reads = {}
     get_variable, get_connection = Variable.get_variable_from_secrets, Connection.get_connection_from_secrets
 
-    def note(what: str) -> None:
-        frame = sys._getframe(1)
-        while frame := frame.f_back:  # type: ignore[assignment]
-            if frame.f_code.co_filename.startswith(f"{tree}/"):
-                reads.setdefault(relative(frame.f_code.co_filename, tree), set()).add(what)
-
     def variable(key: str) -> str | None:
-        value: str | None = get_variable(key)
+        value: str | None = noted.look_up(get_variable, key)
         if value is None:
-            note(f"Variable {key}")
+            noted.note(f"Variable {key}")
         return value
 
     def connection(conn_id: str) -> Any:
         try:
-            return get_connection(conn_id)
+            return noted.look_up(get_connection, conn_id)
         except Exception:
-            note(f"Connection {conn_id}")
+            noted.note(f"Connection {conn_id}")
             raise
 
     def statement(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
-        table = re.search(r"\b(?:FROM|INTO|UPDATE)\s+\W?(\w+)", text)
-        if table and table[1] not in ("variable", "connection"):
-            note(f"table {table[1]}")
+        if table := re.search(r"\b(?:FROM|INTO|UPDATE)\s+\W?(\w+)", text, re.IGNORECASE):
+            noted.note(f"table {table[1]}")
 
     Variable.get_variable_from_secrets = staticmethod(variable)
     Connection.get_connection_from_secrets = staticmethod(connection)
     event.listen(Engine, "before_cursor_execute", statement)
-    return reads
+
+
+def note_withheld(noted: Noted, names: Collection[str]) -> None:
+    """Have noted from now on what is asked of the variables that this process lacks.
+
+    :param names: of these variables; an option of airflow.cfg by that of the variable that would stand for it.
+    """
+    from airflow.configuration import AirflowConfigParser  # noqa: PLC0415
+    from airflow.exceptions import AirflowConfigException  # noqa: PLC0415
+
+    environ: Any = type(os.environ)
+    get_item, get_option = environ.__getitem__, AirflowConfigParser.get
+
+    def item(self: Any, key: str) -> Any:
+        try:
+            return get_item(self, key)
+        except KeyError:
+            if key in names:
+                noted.note(f"the variable {key}")
+            raise
+
+    def option(self: Any, section: str, key: str, *args: Any, _extra_stacklevel: int = 0, **more: Any) -> Any:
+        try:
+            return noted.look_up(get_option, self, section, key, *args, _extra_stacklevel=_extra_stacklevel + 2, **more)
+        except AirflowConfigException:
+            name = f"AIRFLOW__{section}__{key}".upper()
+            if {name, f"{name}_CMD", f"{name}_SECRET"}.intersection(names):
+                noted.note(f"the option {key} of [{section}]")
+            raise
+
+    environ.__getitem__, AirflowConfigParser.get = item, option
 
 
 def asked(file: str, reads: Reads, sources: Mapping[str, Callable[[], bytes]]) -> list[str]:
@@ -183,22 +226,52 @@ def load(bag: Any, paths: list[str], request: dict[str, Any]) -> dict[str, str]:
     """
     from airflow.configuration import conf  # noqa: PLC0415
 
-    errors, at, skipped = {}, Path(request["at"]), request["skip"]
+    tree, at, roots = request["tree"], Path(request["at"]), [*sys.path]
+    errors: dict[str, str] = {}
     safe, limit = conf.getboolean("core", "dag_discovery_safe_mode"), conf.getint("core", "dag_file_processor_timeout")
-    for path in paths:
-        name = relative(path, request["tree"])
-        if name in skipped:
-            continue
-        at.write_text(name, encoding="utf-8", errors="surrogateescape")
+
+    def process(path: str) -> str:
         faulthandler.dump_traceback_later(limit, exit=True, file=STDERR)
         try:
-            bag.process_file(path, safe_mode=safe)
+            bag.process_file(path, only_if_updated=False, safe_mode=safe)
         except BaseException as error:  # sys.exit too, by which Airflow loses the file without a word
             ends = "" if isinstance(error, Exception) else ": it ends Airflow's process while it is loaded"
-            errors[name] = f"{''.join(traceback.format_exception(error)).strip()}{ends}"
+            return f"{''.join(traceback.format_exception(error)).strip()}{ends}"
+        return ""
+
+    for path in paths:
+        name = relative(path, tree)
+        if name in request["skip"]:
+            continue
+        at.write_text(name, encoding="utf-8", errors="surrogateescape")
+        alone = not path.endswith(".py") or b"sys.path" in Path(path).read_bytes()
+        if alone:
+            start_anew(tree, roots)
+        error = process(path)
+        if not alone and "AirflowTaskTimeout" not in bag.import_errors.get(path, "AirflowTaskTimeout"):
+            start_anew(tree, roots)  # it may fail for what another file has loaded or changed
+            del bag.import_errors[path]
+            error = process(path)
+        errors |= {name: error} if error else {}
+        if alone or sys.path != roots:
+            start_anew(tree, roots)
     faulthandler.cancel_dump_traceback_later()
     at.unlink(missing_ok=True)
     return errors
+
+
+def start_anew(tree: str, roots: list[str]) -> None:
+    """Forget the modules of a tree, but for its plugins, and where else a file has looked for modules.
+
+    Airflow loads each file in a process of its own. Here files share the modules that they import, for a tree of
+    hundreds would take several times as long, unless they look for them in folders of their own.
+    """
+    sys.path[:] = roots
+    for name, module in [*sys.modules.items()]:
+        own = getattr(module, "__dict__", {})  # asked for nothing: some load more then
+        file = own.get("__file__") or next(iter(own.get("__path__") or ()), "")
+        if file.startswith(f"{tree}/") and not file.startswith(f"{tree}/{PLUGINS}/"):
+            del sys.modules[name]
 
 
 def plugin_errors(request: dict[str, Any]) -> dict[str, str]:
@@ -212,6 +285,8 @@ def plugin_errors(request: dict[str, Any]) -> dict[str, str]:
     errors = {}
     try:
         plugins_manager.ensure_plugins_loaded()
+    except RuntimeError as error:  # links by which it comes to a folder twice
+        errors[folder] = f"RuntimeError: {error}"
     except SystemExit as error:
         frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
         ends = "it ends Airflow's process while it is loaded"
@@ -247,15 +322,19 @@ def let_know(bag: Any) -> None:
 def main(request: dict[str, Any]) -> dict[str, Any]:
     """Load the tree; online, also let the scheduler know the DAGs at once instead of when it lists the folder next.
 
-    :param request: `tree`; `offline`, the database is an empty one; `compile`, also modules that DAG files import only
-        later must compile; `at`, the file that says which one is being loaded; `skip`, files that ended it before.
+    :param request: `tree`; `offline`, the database is an empty one; `withheld`, the names of variables that are lacking
+        then; `compile`, also modules that DAG files import only later must compile; `at`, the file that says which one
+        is being loaded; `skip`, files that ended it before.
     """
     from airflow.configuration import conf  # noqa: PLC0415
     from airflow.models.dagbag import DagBag  # noqa: PLC0415
 
     begin, tree = time.monotonic(), request["tree"]
     bag = DagBag(tree, include_examples=False, collect_dags=False)
-    reads = note_reads(tree) if request["offline"] else {}
+    noted = Noted(tree)
+    if request["offline"]:
+        note_database(noted)
+        note_withheld(noted, request["withheld"])
     try:
         paths = listed(tree, conf.getboolean("core", "dag_discovery_safe_mode"))
     except RuntimeError as error:  # links that loop
@@ -276,7 +355,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         found = not_compiled(sources, [relative(path, tree) for path in paths]) if request["compile"] else {}
         answer["errors"] = {**found, **errors}
         answer["queues"] = queues(bag)
-        answer["reads"] = {file: what for file in errors if (what := asked(file, reads, sources))}
+        answer["reads"] = {file: what for file in errors if (what := asked(file, noted.reads, sources))}
         warned = {text for texts in bag.captured_warnings.values() for text in texts}
         answer["warnings"] = sorted(relative(text, tree) for text in warned if not text.startswith(f"{sys.prefix}/"))
     else:

@@ -213,9 +213,12 @@ class Known:
 
 # Errors that no value in a database has to do with.
 OWN_FAULT = re.compile(
-    r"(\w+\.)*(ModuleNotFoundError|ImportError|SyntaxError|IndentationError|TabError"
-    r"|AirflowDagDuplicatedIdException|AirflowDagCycleException): "
+    r"(\w+\.)*((ModuleNotFoundError|ImportError|SyntaxError|IndentationError|TabError|NameError|UnboundLocalError"
+    r"|SystemExit|KeyboardInterrupt|AirflowTaskTimeout"
+    r"|AirflowDagDuplicatedIdException|AirflowDagCycleException|DuplicateTaskIdFound): "
+    r"|TypeError: .*unexpected keyword argument|AirflowException: (missing keyword argument|Invalid arguments))"
 )
+LACKS_FILE = re.compile(r"FileNotFoundError: .*: ['\"](.+)['\"]$")
 UNUSUAL = re.compile(r"\bunusual_prefix_[0-9a-f]{40}_")  # before the name under which Airflow imports a file
 OUTDATED = re.compile(r"RemovedInAirflow3Warning|DeprecatedImportWarning|DeprecationWarning")
 
@@ -259,9 +262,16 @@ def let_through(file: str, text: str, reads: list[str], broken: bool, known: Kno
         return "was broken before"
     if known.unchecked(file):
         return "is let through (dag_release_check_ignore)"
-    if reads and not OWN_FAULT.match(headline(text)):
+    if reads and not is_own_fault(text):
         return f"reads {some(reads)}, not judged"
     return ""
+
+
+def is_own_fault(text: str) -> bool:
+    """Say whether an error has nothing to do with what a file reads: a path that stands in the code has not either."""
+    said = headline(text)
+    file = LACKS_FILE.match(said)
+    return bool(OWN_FAULT.match(said) or (file and file[1] in text.partition(said)[0]))
 
 
 def new_errors(result: Mapping[str, Any], brought: Iterable[str], broken: Iterable[str]) -> list[str]:

@@ -93,6 +93,13 @@ QUERY = "(sqlite3.OperationalError) no such table: dag\n[SQL: SELECT 1]\n(Backgr
 KEY_ERROR = TRACE.replace("ModuleNotFoundError: No x", "KeyError: 'shops'")
 
 
+NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: '/etc/shops.yml'"
+
+
+def failing(error: str, line: str = "f()") -> str:
+    return f'Traceback (most recent call last):\n  File "p/a.py", line 7, in <module>\n    {line}\n{error}\n'
+
+
 def parsed(errors: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     return {"errors": errors or {}, "dags": {}, "warnings": [], **more}
 
@@ -125,6 +132,18 @@ def test_an_error_on_all_hosts_is_told_once() -> None:
         (["Variable sales_cfg"], TRACE, True),
         (["Variable sales_cfg"], TRACE.replace("ModuleNotFoundError", "SyntaxError"), True),
         (["Variable sales_cfg"], DUPLICATE, True),
+        (["Variable sales_cfg"], failing("NameError: name 'x' is not defined"), True),
+        (["Variable sales_cfg"], failing("SystemExit: 0: it ends Airflow's process while it is loaded"), True),
+        (["Variable sales_cfg"], failing("airflow.exceptions.AirflowTaskTimeout: after 30.0s"), True),
+        (["Variable sales_cfg"], failing("airflow.exceptions.DuplicateTaskIdFound: Task id 'a'"), True),
+        (["Variable sales_cfg"], failing("TypeError: DAG() got an unexpected keyword argument 'schedul'"), True),
+        (["Variable sales_cfg"], failing("TypeError: 'NoneType' object is not iterable"), False),
+        (["Variable sales_cfg"], failing("airflow.exceptions.AirflowException: missing keyword argument 'b'"), True),
+        (["Variable sales_cfg"], failing("airflow.exceptions.AirflowException: Invalid arguments were"), True),
+        (["Variable sales_cfg"], failing("airflow.exceptions.AirflowException: no shops"), False),
+        (["Variable sales_cfg"], failing(NO_FILE, 'open("/etc/shops.yml")'), True),
+        (["Variable sales_cfg"], failing(NO_FILE, 'open(f"/etc/{cfg}.yml")'), False),
+        (["the variable SFTP_PASSWORD"], failing("KeyError: 'SFTP_PASSWORD'"), False),
         ([], KEY_ERROR, True),
     ],
 )

@@ -82,6 +82,17 @@ def test_what_is_staged_gets_neither_the_database_nor_a_key(tmp_path: Path) -> N
     assert "worker_concurrency = 4" in seen["config"]
 
 
+def test_of_what_is_withheld_the_program_is_told_the_names(tmp_path: Path) -> None:
+    (tmp_path / "airflow.cfg").write_text(CONFIGURATION)
+    given = {"AIRFLOW_HOME": str(tmp_path), "SFTP_PASSWORD": "SECRET", "SPARK_HOME": "/opt/spark"}
+    program = f"{START}\nanswer(said=sys.argv, withheld=order['withheld'])"
+    seen = run(program, given)
+    assert "SECRET" not in "".join(seen["said"]).replace("WEBSERVER__SECRET_KEY", "").replace("__SECRETS__", "")
+    assert {"SFTP_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__SECRETS__BACKEND"} <= {*seen["withheld"]}
+    assert "SPARK_HOME" not in seen["withheld"]
+    assert run(program, given, offline=False)["withheld"] == []
+
+
 def test_what_is_live_runs_as_it_does_in_the_scheduler() -> None:
     given = {"AIRFLOW_HOME": "/home", "AIRFLOW_CONN_SALES": "known"}
     assert run(SAYS_ITS_ENVIRONMENT, given, offline=False)["variables"].items() >= given.items()
@@ -93,7 +104,8 @@ def test_an_airflow_without_configuration_does_not_write_one_into_its_home() -> 
 
 
 def test_a_configuration_keeps_what_is_no_secret() -> None:
-    kept = harmless(CONFIGURATION)
+    kept, names = harmless(CONFIGURATION)
+    assert "AIRFLOW__SMTP__SMTP_PASSWORD" in names
     assert "SECRET" not in kept
     assert "two % three" in kept
     assert "CeleryExecutor" in kept

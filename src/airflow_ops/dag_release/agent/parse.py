@@ -46,9 +46,9 @@ def parse(request: dict[str, Any], tree: str, offline: bool, gone: threading.Eve
     while True:
         with tempfile.TemporaryDirectory(prefix="dag-release-parse-") as folder:
             answer, at = Path(folder, "answer.json"), Path(folder, "at")
+            variables, withheld = environment(request["environment"], folder, tree, offline)
             order = {"tree": tree, "answer": str(answer), "at": str(at), "offline": offline, "skip": list(ended)}
-            command = [python, "-", json.dumps({**order, "compile": request["compile"]})]
-            variables = environment(request["environment"], folder, tree, offline)
+            command = [python, "-", json.dumps({**order, "withheld": withheld, "compile": request["compile"]})]
             variables |= {"AIRFLOW__CORE__PLUGINS_FOLDER": plugins} if offline and plugins else {}
             code, said = run(command, request["program"], variables, until, gone)
             if answer.exists():
@@ -82,17 +82,23 @@ def death(code: int, said: str, path: str, name: str) -> str:
     return f"{line[0].replace(path, name)}\n{how}" if line else how
 
 
-def environment(given: dict[str, str], folder: str, tree: str, offline: bool) -> dict[str, str]:
-    """Return the variables of the process; what is only staged gets no key of the cluster."""
+def environment(given: dict[str, str], folder: str, tree: str, offline: bool) -> tuple[dict[str, str], list[str]]:
+    """Return the variables of the process, and the names of what is withheld: what is only staged gets no secret.
+
+    An option of airflow.cfg has the name of the variable that would stand for it.
+    """
     variables = {"HOME": folder, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", **given}
     if not offline:
-        return variables
+        return variables, []
+    withheld = [name for name in variables if SECRET.search(name)]
     home = Path(given.get("AIRFLOW_HOME", "/nonexistent"))
     configuration = Path(folder, "airflow.cfg")  # where there is none, Airflow would write its own into AIRFLOW_HOME
     if (home / "airflow.cfg").exists():
-        configuration.write_text(harmless((home / "airflow.cfg").read_text("utf-8")), encoding="utf-8")
-    return {
-        **{name: value for name, value in variables.items() if not SECRET.search(name)},
+        text, options = harmless((home / "airflow.cfg").read_text("utf-8"))
+        configuration.write_text(text, encoding="utf-8")
+        withheld += options
+    kept = {
+        **{name: value for name, value in variables.items() if name not in withheld},
         "AIRFLOW_CONFIG": str(configuration),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/none.db",
         "AIRFLOW__CORE__DAGS_FOLDER": tree,
@@ -102,10 +108,11 @@ def environment(given: dict[str, str], folder: str, tree: str, offline: bool) ->
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": f"{folder}/logs",
         "AIRFLOW__METRICS__STATSD_ON": "False",
     }
+    return kept, withheld
 
 
-def harmless(text: str) -> str:
-    """Return an airflow.cfg without what it keeps secret."""
+def harmless(text: str) -> tuple[str, list[str]]:
+    """Return an airflow.cfg without what it keeps secret, and the names of that."""
     import configparser  # noqa: PLC0415 - most runs parse on two hosts only
 
     have, kept = configparser.RawConfigParser(strict=False), io.StringIO()
@@ -113,12 +120,15 @@ def harmless(text: str) -> str:
         have.read_string(text)
     except configparser.Error as error:
         raise AgentError(f"its airflow.cfg cannot be read ({error}); run playbooks/config.yml") from error
-    have.remove_section("secrets")  # the address of a backend that would hand them out
+    withheld = []
     for section in have.sections():
-        for name in filter(SECRET.search, list(have[section])):
-            have.remove_option(section, name)
+        for name in list(have[section]):
+            # The section [secrets] has the address of a backend that would hand them out.
+            if section == "secrets" or SECRET.search(name):
+                have.remove_option(section, name)
+                withheld.append(f"AIRFLOW__{section}__{name}".upper())
     have.write(kept)
-    return kept.getvalue()
+    return kept.getvalue(), withheld
 
 
 def run(
