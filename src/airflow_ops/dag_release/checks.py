@@ -100,17 +100,27 @@ def link_findings(names: Iterable[str], targets: Mapping[str, str], source: Sour
     """
     if "links" in source.skip_checks or not targets:
         return {}
-    return links.findings(names, targets, airflow_ignore(source).folder)
+    walks = {"": airflow_ignore(source).folder, f"{NEIGHBOURS}/{PLUGINS}": plugins_ignore(source).folder}
+    return links.findings(names, targets, walks)
 
 
 def airflow_ignore(source: Source) -> Ignored:
-    """Return what the .airflowignore files of a source hide from Airflow."""
+    """Return what the .airflowignore files of a source hide from Airflow, where it looks for DAGs."""
+    return Ignored({**_ignore_texts(source.folder), NEIGHBOURS: IGNORE_ALL}, source.airflow_ignore_syntax)
+
+
+def plugins_ignore(source: Source) -> Ignored:
+    """Return what is hidden from Airflow where it looks for plugins; paths are those below their folder."""
+    folder = source.beside.get(PLUGINS)
+    return Ignored(_ignore_texts(folder) if folder else {}, source.airflow_ignore_syntax)
+
+
+def _ignore_texts(root: Path) -> dict[str, str]:
     texts = {}
-    for path in source.folder.rglob(AIRFLOW_IGNORE):
+    for path in root.rglob(AIRFLOW_IGNORE):
         with suppress(OSError, UnicodeDecodeError):
-            texts[path.relative_to(source.folder).as_posix().rpartition("/")[0]] = path.read_text("utf-8")
-    texts[NEIGHBOURS] = IGNORE_ALL
-    return Ignored(texts, source.airflow_ignore_syntax)
+            texts[path.relative_to(root).as_posix().rpartition("/")[0]] = path.read_text("utf-8")
+    return texts
 
 
 def name_findings(name: str) -> list[str]:
@@ -165,7 +175,9 @@ class _Contents:
             modules = {name: path for name, path in tree.items() if name.endswith(".py") and path.is_file()}
             sources: Sources = {name: path.read_bytes for name, path in modules.items()}
             used = loaded(sources, self.ignored, self.source.safe_mode)
-            used |= {name for name in sources if name.startswith(f"{NEIGHBOURS}/{PLUGINS}/")}
+            prefix = f"{NEIGHBOURS}/{PLUGINS}/"
+            plugins = {name.removeprefix(prefix): read for name, read in sources.items() if name.startswith(prefix)}
+            used |= {f"{prefix}{name}" for name in loaded(plugins, plugins_ignore(self.source), safe_mode=False)}
             found.wrong |= {name: text for name, text in python.items() if name in used}
             found.warnings += [f"{text}; Airflow does not load it" for name, text in python.items() if name not in used]
 

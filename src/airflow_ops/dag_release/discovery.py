@@ -28,10 +28,10 @@ Sources = dict[str, Callable[[], bytes]]  # what reads a Python file, by its pat
 class Rule(NamedTuple):
     """One line of an .airflowignore, with its pattern and the folder from which it counts; None for the bare name."""
 
-    line: str
     pattern: re.Pattern[str]
     include: bool
     folder: str | None
+    of_folders: bool = False  # it ends with a slash, and Airflow gives folders one for it
 
 
 def rule(line: str, syntax: str, folder: str = "") -> Rule | None:
@@ -45,11 +45,11 @@ def rule(line: str, syntax: str, folder: str = "") -> Rule | None:
     if syntax == "glob":
         pattern = GitIgnoreSpecPattern(line)
         where = folder if "/" in line.rstrip("/") else None
-        return Rule(line, pattern.regex, bool(pattern.include), where) if pattern.regex else None
+        return Rule(pattern.regex, bool(pattern.include), where, line.endswith("/")) if pattern.regex else None
     if NOT_RE2.search(line):
         raise ValueError("Airflow's expressions (RE2) know neither a look around nor a reference back")
     try:
-        return Rule(line, re.compile(line), True, "")
+        return Rule(re.compile(line), True, "")
     except re.error as error:
         raise ValueError(str(error)) from error
 
@@ -78,7 +78,7 @@ class Ignored:
         matched = False
         for one in (one for folder in above for one in self.rules.get(folder, ())):
             text = name.rpartition("/")[2] if one.folder is None else name.removeprefix(f"{one.folder}/")
-            text += "/" if is_folder and one.line.endswith("/") else ""
+            text += "/" if is_folder and one.of_folders else ""
             if one.pattern.search(text):
                 matched = one.include
         return matched

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+from airflow_ops.dag_release.agent.tree import NEIGHBOURS
 
 MOST = 40  # links on one way, as in Linux
 ROOT = ""
@@ -12,21 +14,25 @@ class Astray(Exception):
     """A link that leads to nothing in the tree, with the words for it."""
 
 
-def findings(names: Iterable[str], links: Mapping[str, str], ignored: Callable[[str], bool]) -> dict[str, str]:
+def findings(
+    names: Iterable[str], links: Mapping[str, str], walks: Mapping[str, Callable[[str], bool]]
+) -> dict[str, str]:
     """Return what is wrong with links, one sentence a link.
 
     :param names: the files and links of a tree.
     :param links: the targets of its links by their path.
-    :param ignored: says of a folder, by the path on which it is reached, that Airflow does not look into it.
+    :param walks: the folders through which Airflow goes, as the tree itself; each says of a folder below it, by the
+        path on which it is reached from there, that Airflow does not look into it.
     """
     if not links:
         return {}
     found, folders = {}, {}
     below = _folders(names)
+    beside = {folder.removeprefix(f"{NEIGHBOURS}/") for folder in below.get(NEIGHBOURS, ())}
     files = set(names) - links.keys()
     for name, target in sorted(links.items()):
         try:
-            place = resolve(name, links)
+            place = resolve(name, links, beside)
             if place in below:
                 folders[name] = place
             elif place not in files:
@@ -39,17 +45,20 @@ def findings(names: Iterable[str], links: Mapping[str, str], ignored: Callable[[
     for name, place in folders.items():
         if name.rpartition("/")[0] in _within(place, below):
             found[name] = f"{name} is a link to a folder in which it lies itself (to {links[name]}), a way without end"
-    for name in _walked_again(below, folders, lambda path: path in found or ignored(path)):
-        found[name] = (
-            f"{name} is a link to {links[name]}, a folder that Airflow comes to twice: it then loads no DAG at all, "
-            "unless .airflowignore names one of them"
-        )
+    for root, ignored in walks.items():
+        what = "no plugin" if root else "no DAG at all"
+        for name in _walked_again(root, below, folders, found, ignored):
+            found[name] = (
+                f"{name} is a link to {links[name]}, a folder that Airflow comes to twice: it then loads {what}, "
+                "unless .airflowignore names one of them"
+            )
     return found
 
 
-def resolve(path: str, links: Mapping[str, str]) -> str:
+def resolve(path: str, links: Mapping[str, str], beside: Container[str] = ()) -> str:
     """Return where a path leads when every link on it is followed, the root of the tree as an empty text.
 
+    :param beside: the neighbours of the tree: on a host, ../NAME leads to the one of the live release.
     :raises Astray: when it leaves the tree, or comes back to itself.
     """
     way: list[str] = []
@@ -57,8 +66,10 @@ def resolve(path: str, links: Mapping[str, str]) -> str:
     while ahead:
         part = ahead.pop()
         if part == ".." and not way:
-            raise Astray("leaves the tree")
-        if part == "..":
+            if not (ahead and ahead[-1] in beside):
+                raise Astray("leaves the tree")
+            way.append(NEIGHBOURS)
+        elif part == "..":
             way.pop()
         elif part not in ("", "."):
             way.append(part)
@@ -98,11 +109,18 @@ def _within(folder: str, below: Mapping[str, set[str]]) -> set[str]:
 
 
 def _walked_again(
-    below: Mapping[str, set[str]], folders: Mapping[str, str], ignored: Callable[[str], bool]
+    root: str,
+    below: Mapping[str, set[str]],
+    folders: Mapping[str, str],
+    found: Container[str],
+    ignored: Callable[[str], bool],
 ) -> Iterator[str]:
-    """Yield the links through which Airflow comes to a folder once more; folders themselves are walked first here."""
-    seen = {ROOT}
-    todo = [(ROOT, ROOT, "")]  # the path on which a folder is reached, the folder, the last link on the path
+    """Yield the links through which Airflow comes to a folder once more; folders themselves are walked first here.
+
+    :param found: links of which that is known already.
+    """
+    seen = {root}
+    todo = [("", root, "")]  # the path on which a folder is reached, the folder, the last link on the path
     links: list[tuple[str, str, str]] = []
     while todo or links:
         path, place, link = todo.pop() if todo else links.pop()
@@ -110,9 +128,9 @@ def _walked_again(
             yield link
             continue
         seen.add(place)
-        for child in sorted(below[place]):
+        for child in sorted(below.get(place, ())):
             reached = f"{path}/{child.rpartition('/')[2]}".lstrip("/")
-            if ignored(reached):
+            if child in found or ignored(reached):
                 continue
             if child in folders:
                 links.append((reached, folders[child], child))

@@ -57,6 +57,26 @@ def test_neighbours_go_live_and_back_with_the_dags(place: Place) -> None:
     assert read(place) == shown("new")
 
 
+def test_a_link_to_a_neighbour_leads_there_staged_and_live(place: Place) -> None:
+    stage.begin(place, NEW, 0, 0, [[path, "file", ""] for path in BRINGS] + [["sql", "link", "../include"]])
+    write(place.staging(NEW), BRINGS)
+    assert (place.staging(NEW) / "sql/q.sql").read_text() == "new sql"
+    delivered(place, OLD, {"a.py": "old"})
+    staged(place, NEW, BRINGS)
+    (place.release(NEW) / "sql").symlink_to("../include")
+    beside.surround(place, ["include"])
+    live.activate(place, NEW)
+    assert (place.dags / "sql/q.sql").read_text() == "new sql"
+
+
+def test_a_folder_with_a_link_to_what_lies_beside_it_is_adopted(place: Place) -> None:
+    write(place.home, {"dags/a.py": "1", "sql/q.sql": "beside"})
+    (place.dags / "sql").symlink_to("../sql")
+    beside.surround(place, [])
+    delivered(place, OLD, {"a.py": "1"})
+    assert (place.dags / "sql/q.sql").read_text() == "beside"
+
+
 @pytest.mark.parametrize("dags", ["folder", "empty folder", "release", "nothing"])
 def test_a_folder_that_was_there_is_part_of_what_was_live(place: Place, dags: str) -> None:
     if dags == "release":

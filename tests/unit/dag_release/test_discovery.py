@@ -38,6 +38,22 @@ def test_what_airflowignore_hides(syntax: str, texts: dict[str, str], name: str,
 
 
 @pytest.mark.parametrize(
+    ("syntax", "line", "hidden"),
+    [
+        ("regexp", "t1/lib", True),
+        ("regexp", "t1/lib/", False),  # Airflow asks for the folder without a slash, and goes into it
+        ("glob", "t1/lib", True),
+        ("glob", "t1/lib/", True),
+        ("glob", "lib/", True),
+    ],
+)
+def test_the_folders_that_airflow_does_not_go_into(syntax: str, line: str, hidden: bool) -> None:
+    ignored = Ignored({"": line}, syntax)
+    assert ignored.folder("t1/lib") is hidden
+    assert ignored.hides("t1/lib/a.py")
+
+
+@pytest.mark.parametrize(
     ("line", "why"),
     [("*.py", "nothing to repeat"), ("(", "unterminated"), ("a(?!b)", "RE2"), ("(?<=a)b", "RE2"), (r"(a)\1", "RE2")],
 )

@@ -38,8 +38,33 @@ FILES = ["a.py", "kept/b.py", "kept/deep/c.py", "other/d.py"]
     ],
 )
 def test_links(links: dict[str, str], wrong: dict[str, str]) -> None:
-    found = findings([*FILES, "hidden/e.py", *links], links, lambda path: path.startswith("hidden"))
+    found = findings([*FILES, "hidden/e.py", *links], links, {"": lambda path: path.startswith("hidden")})
     assert found.keys() == wrong.keys()
     assert all(
         wrong[name] in sentence and sentence.startswith(f"{name} is a link ") for name, sentence in found.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("links", "wrong"),
+    [
+        pytest.param({"sql": "../include/sql"}, "", id="a neighbour"),
+        pytest.param({"P/q.sql": "../../include/sql/q.sql"}, "", id="a file of a neighbour"),
+        pytest.param({"inc": "../include", "q.sql": "inc/sql/q.sql"}, "", id="through another link"),
+        pytest.param({"sql": "../other/sql"}, "leaves the tree", id="none of the neighbours"),
+        pytest.param({"sql": "../include/gone"}, "leads nowhere", id="what a neighbour lacks"),
+        pytest.param({"sql": "../../include/sql"}, "leaves the tree", id="farther away"),
+        pytest.param({"one": "../include/sql", "two": "../include/sql"}, "comes to twice", id="twice"),
+        pytest.param({".neighbours/plugins/op/lib": "../lib"}, "no plugin", id="plugins that are walked twice"),
+        pytest.param({".neighbours/plugins/op/lib": "../hidden"}, "", id="plugins that are ignored"),
+        pytest.param({".neighbours/include/again": "sql"}, "", id="where Airflow does not look"),
+    ],
+)
+def test_links_to_neighbours_and_in_them(links: dict[str, str], wrong: str) -> None:
+    names = [".neighbours/include/sql/q.sql", *(f".neighbours/plugins/{name}/m.py" for name in ("lib", "op", "hidden"))]
+    walks = {
+        "": lambda path: path.startswith(".neighbours/"),
+        ".neighbours/plugins": lambda path: path == "hidden",
+    }
+    said = " ".join(findings([*names, "P/a.py", *links], links, walks).values())
+    assert (wrong in said) if wrong else not said, said

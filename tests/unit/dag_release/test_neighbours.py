@@ -112,6 +112,29 @@ def test_a_plugin_is_loaded_by_airflow_and_other_neighbours_are_not(tmp_path: Pa
     assert [text.split(":")[0] for text in found.warnings] == [".neighbours/include/old.py"]
 
 
+def test_what_airflow_ignores_among_the_plugins_is_said_there(tmp_path: Path) -> None:
+    plugins = {".airflowignore": "vendor", "vendor/old.py": "print 'x'", "lib/m.py": "", "used.py": "def f(:"}
+    root = write(tmp_path, {**FILES, **{f"plugins/{name}": text for name, text in plugins.items()}})
+    (root / "plugins/op").mkdir()
+    (root / "plugins/op/lib").symlink_to("../lib")
+    (root / "plugins/op/vendor").symlink_to("../vendor")
+    with resolved(Source(root / "dags")) as (source, _):
+        files = tree.origins(source)
+        found, astray = findings(files, source), link_findings(files, tree.links(files), source)
+    assert list(found.wrong) == [".neighbours/plugins/used.py"]
+    assert [text.split(":")[0] for text in found.warnings] == [".neighbours/plugins/vendor/old.py"]
+    assert list(astray) == [".neighbours/plugins/op/lib"]
+
+
+def test_a_link_to_a_neighbour_that_comes_along(tmp_path: Path) -> None:
+    root = write(tmp_path, FILES)
+    (root / "dags/sql").symlink_to("../include")
+    for names, wrong in ((["include"], []), ([], ["sql"])):
+        with resolved(Source(root / "dags", neighbours=names)) as (source, _):
+            files = tree.origins(source)
+            assert list(link_findings(files, tree.links(files), source)) == wrong
+
+
 def test_single_files_of_a_neighbour(tmp_path: Path) -> None:
     root = write(tmp_path, FILES)
     order = Source(root / "dags", plugins="other", files=["a.py", "../other/y"], remove=["../include/q.sql"])

@@ -175,7 +175,7 @@ def links_of(place: Place, paths: Iterable[str]) -> list[Entry]:
 def refuse_leading_out(place: Place, entries: list[Entry]) -> None:
     """Refuse a plain folder with links that would lead elsewhere from a release, where it lies deeper."""
     for entry in entries:
-        if entry.kind == "link" and leads_out(entry.path, entry.content):
+        if entry.kind == "link" and leads_out(entry.path, entry.content) and not leads_beside(place, entry):
             raise AgentError(
                 f"{beside.path_of(place, entry.path)} is a relative link out of the folder (to {entry.content}), which "
                 "would lead elsewhere from a release; make it absolute or remove it"
@@ -187,6 +187,12 @@ def leads_out(path: str, target: str) -> bool:
     root = "/".join(path.split("/")[:2]) + "/" if path.startswith(f"{NEIGHBOURS}/") else ""
     leads = os.path.normpath(f"{path}/../{target}") + "/"
     return not target.startswith("/") and (leads.startswith("../") or not leads.startswith(root))
+
+
+def leads_beside(place: Place, entry: Entry) -> bool:
+    """Say whether a link leads to what lies beside the dags folder, and so does from a release, by a link there."""
+    first, *parts = os.path.normpath(f"{entry.path}/../{entry.content}").split("/")
+    return first == ".." and bool(parts) and parts[0] != ".." and os.path.lexists(place.releases / parts[0])
 
 
 def keep_all(place: Place, release_id: str) -> dict[str, Any]:
