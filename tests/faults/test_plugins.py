@@ -130,6 +130,7 @@ def test_plugins_and_neighbours_go_live_with_the_dags_and_what_reads_them_restar
     assert "the word is first" in said(cluster, "first")
     assert deploy(cluster, tree).returncode == 0
     (tree / "words.py").write_text(f"{DAG}# another DAG file, the same plugins\n")
+    everywhere(cluster, f"sudo touch {HOME}/airflow.cfg")  # what nobody meant to activate
     assert "The plugins change" not in words(deploy(cluster, tree))
     assert processes(cluster) == after
 
