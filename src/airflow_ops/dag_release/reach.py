@@ -9,7 +9,7 @@ import ast
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ from airflow_ops.dag_release.agent.tree import NEIGHBOURS
 # Only files that hold both are read in full.
 BEGINS = re.compile(rb"__file__|DAGS_FOLDER|dags_folder|\.\./")
 CLIMBS = re.compile(rb"\.\.|dirname|parent|split")
+# The begin of a text into which a path is filled, and what follows up to the next gap.
+FILLED = re.compile(r"(?:%s|\{(\w*)\})(/[^%{]*)")
 IN_TEXT = re.compile(r"(?:^|(?<=[\s='\"]))\.\./[^\s'\";,]*")
 UNCHANGED = frozenset(
     {"Path", "PurePath", "abspath", "absolute", "as_posix", "expanduser", "fspath", "normpath", "realpath"}
@@ -74,8 +76,11 @@ class Reader:
     def learn(self, module: ast.Module) -> None:
         """Learn what names stand for; one that is given two paths stands for the last."""
         for node in ast.walk(module):
-            if isinstance(node, ast.Assign) and (path := self.path(node.value)) is not None:
-                self.known |= {target.id: path for target in node.targets if isinstance(target, ast.Name)}
+            if not isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) or not node.value:
+                continue
+            if (path := self.path(node.value)) is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                self.known |= {target.id: path for target in targets if isinstance(target, ast.Name)}
 
     def paths(self, node: ast.AST) -> Iterator[tuple[str, int]]:
         """Yield the widest expressions that are paths, and paths in texts, with their lines."""
@@ -97,7 +102,7 @@ class Reader:
             ast.Attribute: self._attribute,
             ast.Call: self._call,
             ast.Subscript: self._parents,
-            ast.BinOp: self._sum,
+            ast.BinOp: self._operation,
             ast.JoinedStr: lambda text: self._joined(*text.values),
             ast.FormattedValue: lambda text: self.path(text.value),
         }
@@ -115,6 +120,8 @@ class Reader:
         values = [value.value for value in node.args if isinstance(value, ast.Constant)]
         if name == "get" and [str(value).lower() for value in values[:2]] == ["core", "dags_folder"]:
             return "."
+        if name == "format" and isinstance(node.func, ast.Attribute):
+            return self._filled(node.func.value, node.args, node.keywords)
         base = self.path(node.func.value) if isinstance(node.func, ast.Attribute) else None
         parts = node.args if base is None else [node.func.value, *node.args]  # type: ignore[attr-defined]
         if name in ("join", "joinpath", "Path", "PurePath"):
@@ -124,8 +131,18 @@ class Reader:
             return parent(base)
         return base if name in UNCHANGED else None
 
-    def _sum(self, node: ast.BinOp) -> str | None:
+    def _operation(self, node: ast.BinOp) -> str | None:
+        if isinstance(node.op, ast.Mod):
+            return self._filled(node.left, node.right.elts if isinstance(node.right, ast.Tuple) else [node.right])
         return self._joined(node.left, node.right) if isinstance(node.op, (ast.Div, ast.Add)) else None
+
+    def _filled(self, text: ast.expr, values: Iterable[ast.expr], named: Iterable[ast.keyword] = ()) -> str | None:
+        """Return the path with which a text begins once values are put into its gaps."""
+        found = FILLED.match(str(getattr(text, "value", "")))
+        given = {str(number): value for number, value in enumerate(values)}
+        given |= {each.arg: each.value for each in named if each.arg}
+        first = given.get(found[1] or "0") if found else None
+        return self._joined(first, ast.Constant(found[2])) if found and first else None
 
     def _parents(self, node: ast.Subscript) -> str | None:
         if not (isinstance(node.value, ast.Attribute) and node.value.attr == "parents"):
