@@ -6,16 +6,14 @@ something else would be shut out by the next change, or would pass untried. No p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_ops.cfg_check import Name
-from airflow_ops.config_rules import expanded, layers
+from airflow_ops.config_rules import EXTRA, expanded, layers
 from airflow_ops.database_url import Login, charset_mistake, login
 from airflow_ops.inventory_model import Environment, is_true
-
-EXTRA = "airflow_environment_extra"
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ ELSEWHERE = ("_cmd", "_secret")
 
 def logins(environment: Environment) -> Iterator[str]:
     """A URL that the inventory gives Airflow says the same as the variables of its server."""
-    for layer, settings, where in (*layers(environment), *_variables(environment)):
+    for layer, settings, where in layers(environment):
         for (section, option), value in settings.items():
             fault = _fault((section, option), value, environment)
             if fault:
@@ -75,17 +73,6 @@ def logins(environment: Environment) -> Iterator[str]:
                     f"{label} in {layer}{where} {fault}: take it out in {environment.file(layer)}, for Airflow's URL "
                     "follows from these variables, or write the same."
                 )
-
-
-def _variables(environment: Environment) -> Iterator[tuple[str, dict[Name, Any], str]]:
-    """Yield the options that the environment of the services sets, stronger than airflow.cfg."""
-    for value, where in environment.values(EXTRA):
-        found = {}
-        for variable, text in value.items() if isinstance(value, Mapping) else ():
-            parts = str(variable).split("__")
-            if len(parts) == 3 and parts[0] == "AIRFLOW":
-                found[parts[1].lower(), parts[2].lower()] = text
-        yield EXTRA, found, where
 
 
 def _server(name: Name, environment: Environment) -> Server:
