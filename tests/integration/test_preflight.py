@@ -449,5 +449,5 @@ def test_the_vault_of_a_site_is_read_unseen(site: Site, password: str, code: int
 def test_the_command_line_is_checked_too(site: Site) -> None:
     code, output = site.play("-e", "airflow_environment=prod", "-e", "dag_release_kepe=3")
     assert code == 2, output
-    assert "- airflow_environment is 'prod' on host mn01d, which is not in group prod: " in output
+    assert "- airflow_environment is 'prod' on mn01d, dn01d, below group dev: write dev in " in output
     assert "- Variable dag_release_kepe is known to no role" in output
