@@ -44,7 +44,7 @@ ASKS = {
         "Session().query(Connection.conn_id).filter_by(conn_type='sales').one()",
         "reads table connection, not judged",
     ),
-    "secret": ("os.environ['AIRFLOW_CONN_SALES_DB']", "reads the variable AIRFLOW_CONN_SALES_DB, not judged"),
+    "secret": ("os.environ['SALES_PASSWORD']", "reads the variable SALES_PASSWORD, not judged"),
 }
 TOLD = "it ends Airflow's process while it is loaded"
 # What ends the process that loads it, and how that is told.
@@ -130,7 +130,8 @@ def test_what_airflow_does_not_load_or_cannot_judge_goes_live_with_a_warning(
         write(tree, {f"SALES_{number}/pr_part.py": DAG.format(line=own, name=f"pr_part_{number}")})
         write(tree, {f"SALES_{number}/parts.py": f"PART_{number} = 1"})
     (tree / "SALES/cut.zip").write_bytes((tree / "SALES/pack.zip").read_bytes()[:-4])
-    said = deliver(cluster, tree, good=True)
+    extra = '{"airflow_environment_extra": {"SALES_PASSWORD": "withheld"}}'
+    said = deliver(cluster, tree, "-e", extra, good=True)
     for name, (_, told) in ASKS.items():
         assert said.count(f"SALES/pr_{name}.py {told}: ") == 1, said
     assert "SALES/tpl/body.json is no JSON" in said
