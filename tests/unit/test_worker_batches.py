@@ -25,6 +25,7 @@ VALUES = {
     "airflow_user": "airflow",
     "airflow_environment_file": "/airflow.env",
     "airflow_queues": ["default"],
+    "airflow_earlier_passwords": [],
     "__airflow_services_state": {"services": {"worker": {"state": "active"}}},
 }
 
