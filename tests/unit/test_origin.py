@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         try:
             loader.load_from_file(str(tmp_path / "x.yml"))
         except AnsibleError as error:  # as the plugin for group_vars passes it on, without the file
-            raise AnsibleParserError(str(error))  # noqa: B904
+            raise AnsibleParserError(str(error))  # noqa: B904 - that plugin chains no error either
     assert unreadable(raised.value) == f"x.yml{sentence}"
 
 

@@ -13,6 +13,7 @@ import click
 
 from airflow_ops.cli import values
 from airflow_ops.cli.outcome import Outcome
+from airflow_ops.cli.runs import runs
 from airflow_ops.cli.verbs import VERBS, Option, Verb
 
 PROGRAM = "airflow-ops"
@@ -71,7 +72,7 @@ class Kind(click.ParamType[Any]):
 
 def hosts_to_complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return hosts and groups of the environment that the line names."""
-    from airflow_ops.cli.environments import find  # noqa: PLC0415
+    from airflow_ops.cli.environments import find  # noqa: PLC0415 (the help needs none of it)
 
     common = ctx.find_object(Common) or Common()
     environment = find(ctx.params.get("environment") or common.environment, os.environ)
@@ -81,7 +82,7 @@ def hosts_to_complete(ctx: click.Context, _param: click.Parameter, incomplete: s
 
 def environments_to_complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of the environments."""
-    from airflow_ops.cli.environments import known  # noqa: PLC0415
+    from airflow_ops.cli.environments import known  # noqa: PLC0415 (the help needs none of it)
 
     return [name for name in known(os.environ) if name.startswith(incomplete)]
 
@@ -176,8 +177,6 @@ def build() -> click.Group:
         assert isinstance(parent, click.Group)
         parent.add_command(command(verb))
     group.commands["watchdog"].help = "Look at the watchdog, pause it, let it act again."
-    from airflow_ops.cli.runs import runs  # noqa: PLC0415
-
     group.add_command(runs)
     group.add_command(completion)
     return group
@@ -200,7 +199,7 @@ def completion(shell: str) -> None:
     Examples:
       eval "$(airflow-ops completion bash)"     # in ~/.bashrc
     """
-    from click.shell_completion import get_completion_class  # noqa: PLC0415
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 (no other command needs it)
 
     kind = get_completion_class(shell)
     assert kind

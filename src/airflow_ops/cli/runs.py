@@ -75,9 +75,9 @@ def resume(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
 
 def order_of(record: Record) -> Order:
     """Return the order that goes on with a run."""
-    from airflow_ops.cli.library import Order  # noqa: PLC0415
-    from airflow_ops.cli.values import BadValue  # noqa: PLC0415
-    from airflow_ops.cli.verbs import BY_NAME  # noqa: PLC0415
+    from airflow_ops.cli.library import Order  # noqa: PLC0415 (the help needs none of it)
+    from airflow_ops.cli.values import BadValue  # noqa: PLC0415 (the help needs none of it)
+    from airflow_ops.cli.verbs import BY_NAME  # noqa: PLC0415 (the help needs none of it)
 
     if record.exit_code == 0:
         raise BadValue(f"{record.id} succeeded; there is nothing to resume.")
@@ -130,6 +130,6 @@ def details(record: Record) -> list[str]:
 
 
 def _records() -> Records:
-    from airflow_ops.cli.records import Records, state_folder  # noqa: PLC0415
+    from airflow_ops.cli.records import Records, state_folder  # noqa: PLC0415 (the help needs none of it)
 
     return Records(state_folder(os.environ))

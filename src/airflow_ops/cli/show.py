@@ -90,7 +90,7 @@ class Live:
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 (slow to import, and only a terminal needs it)
-        from rich.live import Live as RichLive  # noqa: PLC0415
+        from rich.live import Live as RichLive  # noqa: PLC0415 (slow as well)
 
         self._heading, self._watch = "", Watch()
         console = Console(file=sys.stderr)
@@ -115,8 +115,8 @@ class Live:
         self._live.stop()
 
     def _table(self) -> RenderableType:
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415 (names and steps are no markup)
+        from rich.table import Table  # noqa: PLC0415 (slow as well)
+        from rich.text import Text  # noqa: PLC0415 (slow as well; names and steps are no markup)
 
         watch, seconds = self._watch, time.monotonic() - self._watch.begun
         doing = watch.activity or watch.task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pathspec import GitIgnoreSpec
 
 from airflow_ops.dag_release.agent import live, look, runtime, stage
 from airflow_ops.dag_release.agent.place import Place, release_ids
@@ -54,8 +56,6 @@ def test_whose_file_it_is(paths: str, brought: str, patterns: str, own: str) -> 
 
 @pytest.mark.parametrize("pattern", ["state/", "*.csv", "/a/**/b", "x/*.log", "!keep.csv", "# words", "", "st?te/*"])
 def test_patterns_mean_on_a_host_what_they_mean_here(pattern: str) -> None:
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415
-
     lines = ["*.csv", pattern]
     paths = ["state/x", "p/state/x", "a/b", "a/q/b", "x/y.log", "keep.csv", "p/keep.csv", "state", "a/b/c.py", "e.csv"]
     spec, own = GitIgnoreSpec.from_lines(lines), Named(named(lines))
@@ -496,8 +496,6 @@ class Tasks(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        import tempfile  # noqa: PLC0415
-
         self.folder = tempfile.TemporaryDirectory()
         self.place = Place(Path(self.folder.name, "dags"), OWN_GROUP)
         self.wanted: dict[str, str] = {}
