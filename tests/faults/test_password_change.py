@@ -15,7 +15,6 @@ import pytest
 
 from lab.airflow_cluster import Cluster
 from lab.settings import REPOSITORY
-from tests.faults.outages import nobody_helps, outage, wait_until_all_run
 from tests.integration.day2 import HOME, WORKER, is_drained, let_go, planted, running, until
 
 NEW = {"metadata_db_password": "changed-%@/# 바뀐", "broker_password": "changed-by-a-test"}
@@ -47,16 +46,6 @@ def broker_accepts(cluster: Cluster, password: str) -> bool:
     return not done.returncode
 
 
-REDIS = {"broker_kind": "redis", "broker_port": 6379, "broker_vhost": "0"}
-ON_REDIS = ("-e", json.dumps(REDIS))
-REDIS_LOGIN = """
-import sys, redis
-try:
-    redis.Redis(host="mn01p", username="airflow", password=sys.stdin.readline().rstrip("\\n")).ping()
-    print("in")
-except redis.exceptions.AuthenticationError:
-    pass
-"""
 # Stands before rabbitmqctl, under its name: all goes through but a change.
 CTL = "/usr/sbin/rabbitmqctl"
 # At the same depth: it is a relative link.
@@ -65,12 +54,6 @@ REFUSING = f"""#!/bin/sh
 case "$*" in *import_definitions*) echo "the disk is full" >&2; exit 70;; esac
 exec {AWAY}/rabbitmqctl "$@"
 """
-
-
-def redis_accepts(cluster: Cluster, password: str) -> bool:
-    """Say whether Airflow's account logs in to Redis from the scheduler's host with a password."""
-    command = f"sudo -u airflow {HOME}/venv/bin/python -c '{REDIS_LOGIN}'"
-    return cluster.ssh(cluster.scheduler, command, stdin=f"{password}\n").stdout.strip() == "in"
 
 
 def accepted(cluster: Cluster) -> dict[str, list[bool]]:
@@ -132,6 +115,7 @@ def a_held_task(cluster: Cluster) -> Iterator[str]:
             yield run
         finally:
             let_go(cluster)
+            cluster.wait([(dag, run)])
 
 
 @pytest.fixture
@@ -223,48 +207,3 @@ def test_a_password_that_holds_longer_is_told(cluster: Cluster, held: str) -> No
     assert accepted(cluster)["database"] == [True, True]
     status = cluster.playbook("playbooks/status.yml", *TO_NEW)
     assert "an earlier password holds, too, for the metadata database; run site.yml for all hosts" in status.stdout
-
-
-@pytest.fixture(scope="module")
-def on_redis(cluster: Cluster) -> Iterator[Cluster]:
-    """Have the cluster on Redis; afterwards it is on RabbitMQ again."""
-    cluster.playbook(*CHANGE, *ON_REDIS)
-    try:
-        yield cluster
-    finally:
-        cluster.playbook(*CHANGE)
-        cluster.ssh(cluster.database, "sudo systemctl disable --now redis-server")
-
-
-def test_redis_takes_a_new_password_under_a_running_task_without_a_restart(on_redis: Cluster) -> None:
-    cluster, old = on_redis, on_redis.secrets()["broker_password"]
-    new = ("-e", json.dumps({"broker_password": NEW["broker_password"]}))
-    server = main_process(cluster, cluster.database, "redis-server")
-    queued: list[tuple[str, str]] = []
-    with a_held_task(cluster) as held, ThreadPoolExecutor() as pool:
-        try:
-            change = pool.submit(cluster.playbook, *CHANGE, *ON_REDIS, *new, check=False)
-            while not is_drained(cluster) and not change.done():
-                queued.append(("day2_test", f"queued-{time.time():.0f}"))
-                cluster.trigger((*queued[-1], {}))
-            assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [True, True]
-            assert running(cluster, held)
-            let_go(cluster)
-            run = change.result()
-            assert run.returncode == 0, run.stdout
-            assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [False, True]
-            wanted = [("day2_test", held), *queued]
-            assert cluster.wait(wanted) == dict.fromkeys(wanted, "success")
-            tries = cluster.sql("select distinct try_number from task_instance where dag_id = 'day2_test'")
-            assert tries == [["1"]]
-        finally:
-            let_go(cluster)
-            cluster.playbook(*CHANGE, *ON_REDIS)
-    assert [redis_accepts(cluster, each) for each in (old, NEW["broker_password"])] == [True, False]
-    assert main_process(cluster, cluster.database, "redis-server") == server
-
-
-def test_all_services_come_back_after_an_outage_of_redis(on_redis: Cluster) -> None:
-    with nobody_helps(on_redis):
-        outage(on_redis, ["redis-server"], 30)
-        wait_until_all_run(on_redis)
