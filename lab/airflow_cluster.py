@@ -21,7 +21,7 @@ FINISHED = ("success", "failed")
 POLL = 1.0  # seconds
 # What a built cluster depends on, below the repository: folders of Ansible and our own code, and files.
 BUILT_FROM = ("roles", "playbooks", "inventories", "library", "module_utils", "src", "lab")
-BUILT_FROM_PLUGINS = ("action_plugins", "filter_plugins", "callback_plugins")
+BUILT_FROM_PLUGINS = ("action_plugins", "filter_plugins", "callback_plugins", "inventory_plugins", "doc_fragments")
 BUILT_FROM_FILES = ("*.yml", "ansible.cfg", "pyproject.toml", "requirements.lock")
 # The roles that write addresses, which differ from lab to lab.
 ADDRESSES = "metadata_db,broker"
